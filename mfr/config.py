@@ -1,0 +1,148 @@
+r"""Every setting of every stage, with its unit: one frozen dataclass a stage, two presets.
+
+A checkpoint stores its stage's config as a plain dict, so a network is rebuilt from the file alone.
+`small` trains on two CPU cores in an evening and made mfr/weights/; `paper` is the paper's setting
+on one GPU, with the paper's silences filled as the table in tutorials/00_paper_map.md says.
+"""
+
+from dataclasses import asdict, dataclass, fields, replace
+
+ATTITUDES = ("positive", "neutral", "negative")  # order of the one-hot; files store the name
+FPS = 30  # frames a second of every video inside the system (Sec. 4.1.3)
+IMAGE_SIZE = 256  # side of every face frame [pixels] (Sec. 4.1.3)
+COEFFICIENT_DIM = 70  # angle 3 + exp 64 + trans 3
+AUDIO_DIM = 45  # acoustic features a frame
+
+
+@dataclass(frozen=True)
+class MotionConfig:
+    r"""The diffusion model of Sec. 3.1 and its noise predictor of Sec. 3.2."""
+
+    # Sec. 3.2, 4.1.3: the Feature Aggregation Module
+    aggregation: str = "fam"  # fam | concat (Table 4's "w/o FAM")
+    width: int = 128  # C, features a token
+    heads: int = 8  # H
+    layers: int = 4  # enhance + fuse + feed-forward, repeated
+    feedforward: int = 512  # hidden features of the feed-forward
+    identity_dim: int = 128  # length of V(I_l)
+    reference: bool = True  # the portrait's own coefficients as a second identity token
+    time_in_modulation: bool = True  # t also in the modulation, not only as a key token
+    # Sec. 3.1: the diffusion
+    T: int = 1000  # diffusion steps
+    schedule: str = "linear"  # linear | cosine
+    variance: str = "posterior"  # posterior (bar beta_t) | beta
+    attitude_dropout: float = 0.1  # share of clips trained without attitude, for guidance
+    guidance: float = 1.0  # classifier-free guidance on the attitude; 1 = none
+    sample_steps: int = 25  # DDIM steps when sampling; 0 = Eq. 1's ancestral chain of T
+    # Sec. 3.3, 4.1.3: clip by clip
+    window: int = 40  # [frames]
+    stride: int = 20  # [frames]
+    # training (the paper states none of it)
+    steps: int = 4000
+    batch_size: int = 64  # windows
+    learning_rate: float = 5e-4
+    ema: float = 0.999  # decay a step of the averaged weights
+    grad_clip: float = 1.0  # largest norm of the gradient
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class IdentityConfig:
+    r"""The compact VGG-style face recogniser V of Eq. 6."""
+
+    width: int = 16  # channels of the first block; doubles at each of five
+    identity_dim: int = 128
+    margin: float = 0.2  # of the cosine of the true person
+    scale: float = 16.0  # of the cosines before the softmax
+    steps: int = 1500
+    batch_size: int = 32  # frames
+    learning_rate: float = 1e-3
+    ema: float = 0.99
+    grad_clip: float = 5.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class ReconstructionConfig:
+    r"""Frames to the 257 coefficients (Sec. 4.1.3 uses Deep3DFaceRecon there)."""
+
+    width: int = 16
+    steps: int = 2000
+    batch_size: int = 32  # frames
+    learning_rate: float = 1e-3
+    ema: float = 0.99
+    grad_clip: float = 5.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class RendererConfig:
+    r"""The compact warping renderer of Sec. 3.3 and the weights of its loss terms."""
+
+    width: int = 32
+    descriptor_dim: int = 128  # of the coefficient window
+    window: int = 9  # frames of coefficients around the rendered one
+    perceptual_weight: float = 4.0
+    style_weight: float = 100.0
+    pixel_weight: float = 10.0
+    warp_weight: float = 2.5  # perceptual term on the warped image alone
+    gan_weight: float = 0.05
+    identity_weight: float = 1.0  # Eq. 6
+    gan_start: int = 1000  # step at which the discriminator joins
+    steps: int = 4000
+    batch_size: int = 8  # frames
+    learning_rate: float = 3e-4
+    ema: float = 0.995
+    grad_clip: float = 5.0
+    seed: int = 0
+
+
+STAGES = {
+    "identity": IdentityConfig,
+    "reconstruction": ReconstructionConfig,
+    "motion": MotionConfig,
+    "renderer": RendererConfig,
+}
+
+PAPER = {
+    "identity": {"width": 32, "steps": 20000, "batch_size": 128},
+    "reconstruction": {"width": 32, "steps": 50000, "batch_size": 128},
+    "motion": {
+        "width": 256, "feedforward": 1024, "reference": False, "time_in_modulation": False,
+        "sample_steps": 0, "attitude_dropout": 0.0, "steps": 50000, "learning_rate": 2e-4,
+    },
+    "renderer": {"width": 48, "steps": 100000, "batch_size": 32, "gan_start": 20000},
+}  # fmt: skip
+
+
+def preset(stage, name="small", **changes):
+    r"""The config of one stage.
+
+    Ours: the paper states none of the training numbers.
+
+    Args:
+        stage: identity | reconstruction | motion | renderer.
+        name: small | paper.
+        changes: fields that differ from the preset.
+
+    Returns:
+        A frozen dataclass of that stage.
+
+    Raises:
+        ValueError: the stage, the preset or a field is unknown.
+    """
+    if stage not in STAGES:
+        raise ValueError(f"stage {stage!r} is unknown; allowed: {', '.join(STAGES)}")
+    if name not in ("small", "paper"):
+        raise ValueError(f"preset {name!r} is unknown; allowed: small, paper")
+    config = STAGES[stage](**(PAPER[stage] if name == "paper" else {}))
+    known = {field.name for field in fields(config)}
+    for key in changes:
+        if key not in known:
+            raise ValueError(f"{stage} has no setting {key!r}; it has: {', '.join(sorted(known))}")
+    return replace(config, **changes)
+
+
+def to_dict(config):
+    r"""The config as plain numbers and strings, for a checkpoint or config.json."""
+    return asdict(config)
