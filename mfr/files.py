@@ -1,0 +1,69 @@
+r"""Files are written whole or not at all, and bad input ends in one line."""
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def atomic(path):
+    r"""Write to a temporary neighbour of `path`, then move it into place.
+
+    The temporary name keeps the suffix, because writers choose their format by it. Whatever goes
+    wrong, `path` holds either its old content or the whole new one.
+
+    Args:
+        path: where the finished file shall be; its folder is made if missing.
+
+    Returns:
+        A context that gives the temporary path to write to.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def existing(path, what):
+    r"""The path, if a readable, non-empty file is there.
+
+    Args:
+        path: a file that the user named.
+        what: what it should be, for the message ("portrait", "speaker video").
+
+    Returns:
+        A Path.
+
+    Raises:
+        ValueError: nothing is there, it is a folder, or it is empty.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise ValueError(f"{what} {path}: no such file")
+    if not path.is_file():
+        raise ValueError(f"{what} {path}: is a folder; a file is needed")
+    if path.stat().st_size == 0:
+        raise ValueError(f"{what} {path}: is empty (0 bytes)")
+    return path
+
+
+def command(main):
+    r"""Run a command line's main function: bad input prints one line and exits with code 2.
+
+    Args:
+        main: a function without arguments; what it raises as ValueError or OSError is the user's
+            to mend, anything else is ours and keeps its traceback.
+    """
+    try:
+        main()
+    except (ValueError, OSError) as error:
+        print("error: " + " ".join(str(error).split()), file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("stopped: nothing half-written was left behind", file=sys.stderr)
+        sys.exit(130)
