@@ -1,0 +1,308 @@
+r"""Clip by clip: windows of 40 frames, stride 20 (Sec. 3.3, 4.1.3), and the live stream.
+
+The paper does not say how overlapping windows are merged. Here all windows of a clip are denoised
+together: at every step their noise predictions are averaged where they overlap, so the clip is
+one diffusion process and has no seam (ClipDenoiser). A live stream cannot wait for the future:
+it holds the frames that were already given out and completes the next window (ResponseStream).
+"""
+
+import warnings
+from functools import lru_cache
+
+import torch
+from torch.nn import functional as F
+
+from mfr.fam import Condition
+
+
+def split(x, window=40, stride=20):
+    r"""Cut a clip into overlapping windows; the last one is padded with zeros.
+
+    Paper: Sec. 3.3, Sec. 4.1.3 (40 frames, 20).
+
+    Args:
+        x: (..., L, D), L >= 1 [frames].
+        window: [frames], >= 1.
+        stride: from one window's start to the next [frames], 1 .. window.
+
+    Returns:
+        (..., W, window, D), W = 1 + ceil(max(L - window, 0) / stride).
+
+    Raises:
+        ValueError: L, window or stride is not allowed.
+    """
+    length = x.shape[-2]
+    windows = num_windows(length, window, stride)
+    x = F.pad(x, (0, 0, 0, (windows - 1) * stride + window - length))
+    return x.unfold(-2, window, stride).transpose(-1, -2)
+
+
+def num_windows(length, window=40, stride=20):
+    r"""W = 1 + ceil(max(L - window, 0) / stride).
+
+    Args:
+        length: L, >= 1 [frames].
+        window: [frames], >= 1.
+        stride: [frames], 1 .. window.
+
+    Returns:
+        Number of windows that split makes.
+
+    Raises:
+        ValueError: L, window or stride is not allowed.
+    """
+    if length < 1:
+        raise ValueError(f"length is {length} frames; allowed: >= 1")
+    if not 1 <= stride <= window:
+        raise ValueError(f"stride is {stride} with window {window}; allowed: 1 .. window")
+    return 1 - min(window - length, 0) // stride
+
+
+def join(windows, length, window=40, stride=20):
+    r"""Put windows back into a clip; where they overlap, their mean.
+
+    Ours: the paper does not say how windows are merged. The exact inverse of split.
+
+    Args:
+        windows: (..., W, window, D).
+        length: L of the clip [frames]; padding beyond it is dropped.
+        window: [frames].
+        stride: [frames], 1 .. window.
+
+    Returns:
+        (..., L, D).
+
+    Raises:
+        ValueError: the number or the length of the windows is not what split makes of L frames.
+    """
+    allowed = (num_windows(length, window, stride), window)
+    if tuple(windows.shape[-3:-1]) != allowed:
+        found = tuple(windows.shape[-3:-1])
+        raise ValueError(f"windows are {found} (number, frames); allowed: {allowed}")
+    rows = windows.flatten(-3, -2)  # (..., W window, D)
+    sources, weights = _coverage(length, window, stride, windows.device)
+    mean = rows.index_select(-2, sources[0])  # (..., L, D)
+    for source, weight in zip(sources[1:], weights[1:]):
+        mean = mean.lerp(rows.index_select(-2, source), weight.to(rows.dtype))
+    return mean
+
+
+def split_condition(cond, window=40, stride=20):
+    r"""The windows of B clips as a condition of B W clips, row b W + w.
+
+    Args:
+        cond: Condition of B clips of L frames.
+        window: [frames].
+        stride: [frames].
+
+    Returns:
+        Condition; its mask marks the padding of the last window and of shorter clips.
+
+    Raises:
+        ValueError: L, window or stride is not allowed.
+    """
+    frames = cond.audio.shape[1]
+    windows = num_windows(frames, window, stride)
+    mask = cond.mask
+    if mask is None and frames != (windows - 1) * stride + window:
+        mask = torch.ones(cond.audio.shape[:2], dtype=torch.bool, device=cond.audio.device)
+    if mask is not None:
+        mask = split(mask[..., None], window, stride)[..., 0].flatten(0, 1)
+
+    def repeat(x):
+        return None if x is None else x.repeat_interleave(windows, 0)
+
+    return Condition(
+        audio=split(cond.audio, window, stride).flatten(0, 1),
+        speaker=split(cond.speaker, window, stride).flatten(0, 1),
+        identity=repeat(cond.identity),
+        attitude=repeat(cond.attitude),
+        reference=repeat(cond.reference),
+        mask=mask,
+    )
+
+
+class ClipDenoiser:
+    r"""eps of whole clips: all windows predicted in one batch, overlaps averaged.
+
+    Ours: the paper goes clip by clip and does not say how windows meet. The speaker's windows are
+    encoded once, here. Give it to GaussianDiffusion.sample as the eps_model of a (B K, L, 70)
+    sample; the K samples of a clip share its keys and values.
+
+    Args:
+        eps_model: a predictor for windows, with prepare(cond).
+        cond: Condition of B clips of L frames.
+        window: [frames].
+        stride: [frames].
+
+    Raises:
+        ValueError: L, window or stride is not allowed.
+    """
+
+    def __init__(self, eps_model, cond, window=40, stride=20):
+        self.eps_model = eps_model
+        self.clips, self.length = cond.audio.shape[:2]
+        self.window, self.stride = window, stride
+        with torch.no_grad():
+            self.prepared = eps_model.prepare(split_condition(cond, window, stride))
+
+    def __call__(self, x_t, t, cond=None):
+        r"""The noise in whole clips.
+
+        Args:
+            x_t: (B K, L, D) noisy coefficients.
+            t: (B K,) int64 in 1..T [diffusion steps].
+            cond: not read; the condition was given at the start.
+
+        Returns:
+            (B K, L, D).
+
+        Raises:
+            ValueError: x_t does not hold K samples of each of the B clips.
+        """
+        if x_t.shape[1] != self.length or len(x_t) % self.clips:
+            allowed = f"({self.clips} K, {self.length}, D)"
+            raise ValueError(f"x_t has shape {tuple(x_t.shape)}; allowed: {allowed}")
+        x = x_t.unflatten(0, (self.clips, -1))  # (B, K, L, D)
+        x = split(x, self.window, self.stride).transpose(1, 2)  # (B, W, K, window, D)
+        t = t.view(self.clips, 1, -1).expand(x.shape[:3]).flatten()  # (B W K,)
+        eps = self.eps_model(x.flatten(0, 2), t, self.prepared).view(x.shape)
+        eps = eps.transpose(1, 2)  # (B, K, W, window, D)
+        return join(eps, self.length, self.window, self.stride).flatten(0, 1)
+
+
+class ResponseStream:
+    r"""Speaker frames in as they arrive, listener frames out, each given out once.
+
+    Ours: the paper is offline. Whenever `stride` new speaker frames are there, the window that
+    ends with them is sampled with its older frames held at what was given out. No look-ahead:
+    a response waits for at most `stride` frames (8 at 30 fps: 267 ms) and the computation.
+
+    Args:
+        eps_model: a predictor for windows, with prepare(cond).
+        diffusion: GaussianDiffusion.
+        identity: (1, V) listener's identity vector.
+        attitude: (1, 3) one-hot, or zeros.
+        generator: source of all noise.
+        reference: (1, 70) normalised coefficients of the portrait, or None.
+        window: [frames].
+        stride: frames that are waited for and given out together [frames], 1 .. window.
+        steps: DDIM steps a window (see GaussianDiffusion.sample); None, the chain.
+        eta: noise of DDIM, 0 .. 1.
+
+    Raises:
+        ValueError: the stride is not allowed.
+    """
+
+    def __init__(
+        self, eps_model, diffusion, identity, attitude, generator, reference=None,
+        window=40, stride=8, steps=10, eta=0.0,
+    ):  # fmt: skip
+        num_windows(1, window, stride)  # checks both
+        self.eps_model, self.diffusion, self.generator = eps_model, diffusion, generator
+        self.listener = {"identity": identity, "attitude": attitude, "reference": reference}
+        self.window, self.stride = window, stride
+        self.steps, self.eta = steps, eta
+        self.audio = self.speaker = self.given = None  # the last frames, at most a window + stride
+
+    def push(self, audio, speaker):
+        r"""Take new speaker frames, give back the listener frames that they complete.
+
+        Args:
+            audio: (n, 45) acoustic features, n >= 0.
+            speaker: (n, 70) normalised coefficients of the same frames.
+
+        Returns:
+            (m, 70) normalised coefficients, m a multiple of the stride, possibly 0.
+
+        Raises:
+            ValueError: audio and speaker differ in length.
+        """
+        if len(audio) != len(speaker):
+            raise ValueError(f"audio has {len(audio)} frames, speaker {len(speaker)}; align them")
+        self._start(audio, speaker)
+        self.audio = torch.cat([self.audio, audio])
+        self.speaker = torch.cat([self.speaker, speaker])
+        out = [self.given[:0]]
+        while self._waiting() >= self.stride:
+            out.append(self._respond(self.stride))
+        return torch.cat(out)
+
+    def flush(self):
+        r"""The speaker has ended: give back the frames that still wait.
+
+        Returns:
+            (m, 70) normalised coefficients, m below the stride; then the stream is empty.
+        """
+        if self.audio is None:
+            raise ValueError("the stream is empty; allowed: flush after push")
+        out = self._respond(self._waiting()) if self._waiting() else self.given[:0]
+        self.audio = self.speaker = self.given = None
+        return out
+
+    def _start(self, audio, speaker):
+        """Empty buffers before the first frame."""
+        if self.audio is None:
+            self.audio, self.speaker, self.given = audio[:0], speaker[:0], speaker[:0]
+
+    def _waiting(self):
+        """Speaker frames that have no listener frame yet."""
+        return len(self.audio) - len(self.given)
+
+    def _respond(self, new):
+        """Sample the window that ends `new` frames after the last given one; keep its tail."""
+        end = len(self.given) + new
+        start = max(end - self.window, 0)
+        audio, speaker = self.audio[None, start:end], self.speaker[None, start:end]
+        cond = self.eps_model.prepare(Condition(audio, speaker, **self.listener))
+        known = torch.cat([self.given[start:], self.given.new_zeros(new, self.given.shape[1])])
+        held = torch.arange(start, end, device=known.device)[:, None] < len(self.given)
+        response = self.diffusion.sample(
+            self.eps_model, (1, *known.shape), cond, self.generator, self.steps, self.eta,
+            known=known, held=held, device=known.device,
+        )[0, -new:]  # fmt: skip
+        # nothing before the next window's start is read again
+        drop = max(end - self.window, 0)
+        self.given = torch.cat([self.given, response])[drop:]
+        self.audio, self.speaker = self.audio[drop:], self.speaker[drop:]
+        return response
+
+
+def align(audio, video):
+    r"""Cut sound features and video coefficients of one clip to the shorter of the two.
+
+    Ours: frame i of both covers [i/fps, (i + 1)/fps), so the longer one merely runs on.
+
+    Args:
+        audio: (L1, ...) a row per frame, L1 >= 1.
+        video: (L2, ...) a row per frame, L2 >= 1.
+
+    Returns:
+        Both, min(L1, L2) rows; a warning says so when they differ by more than one frame.
+
+    Raises:
+        ValueError: one of them is empty.
+    """
+    length = min(len(audio), len(video))
+    if length == 0:
+        raise ValueError(f"audio has {len(audio)} frames, video {len(video)}; allowed: >= 1")
+    if abs(len(audio) - len(video)) > 1:
+        warnings.warn(
+            f"audio has {len(audio)} frames, video {len(video)}; both cut to {length}",
+            stacklevel=2,
+        )
+    return audio[:length], video[:length]
+
+
+@lru_cache(maxsize=16)
+def _coverage(length, window, stride, device):
+    """For the j-th window over each frame: its row (n, L) and its weight in a running mean."""
+    frames = torch.arange(length)
+    last = (frames // stride).clamp(max=num_windows(length, window, stride) - 1)
+    sources, weights = [], []
+    for j in range(-(-window // stride)):
+        covers = (last - j >= 0) & (frames - (last - j) * stride < window)
+        chosen = torch.where(covers, last - j, last)
+        sources.append((chosen * window + frames - chosen * stride).to(device))
+        weights.append((covers / (j + 1)).to(device)[:, None])
+    return sources, weights

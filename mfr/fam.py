@@ -1,0 +1,497 @@
+r"""The Feature Aggregation Module: eps_theta(x_t, t, input) (Sec. 3.2, Fig. 2).
+
+Each layer enhances, fuses, feeds forward. Enhance: self-attention over [identity, latent frames].
+Fuse: cross-attention from them to [speaker frames, attitude, time step]. The identity enters every
+LayerNorm as its scale and shift (the paper's "SPADE-like" module on a sequence). Every tensor that
+does not change while sampling is worked out once, by prepare(cond).
+
+A condition describes B clips; x_t may hold K samples of each, row b K + k. The K samples share
+their clip's keys and values without copying them: the frames of all K become one long query.
+"""
+
+import math
+from typing import NamedTuple, Optional
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mfr.attention import MultiHeadAttention
+from mfr.config import ATTITUDES, AUDIO_DIM, COEFFICIENT_DIM
+
+
+class Condition(NamedTuple):
+    r"""What the listener responds to, and who the listener is; coefficients are normalised."""
+
+    audio: Tensor  # (B, L, 45) acoustic features of the speaker
+    speaker: Tensor  # (B, L, 70) coefficients of the speaker
+    identity: Tensor  # (B, V) listener's identity vector; only its direction is used
+    attitude: Tensor  # (B, 3) one-hot in the order of ATTITUDES; a zero row = not known
+    reference: Optional[Tensor] = None  # (B, 70) coefficients of the listener's portrait
+    mask: Optional[Tensor] = None  # (B, L) bool, True = a real frame; None = all are
+
+    def to(self, *args):
+        r"""Move or convert every tensor, as Tensor.to does; the mask stays bool.
+
+        Args:
+            args: a device, or a dtype of the features.
+
+        Returns:
+            Condition.
+        """
+        moved = [None if x is None else x.to(*args) for x in self[:-1]]
+        if self.mask is None:
+            return Condition(*moved, None)
+        return Condition(*moved, self.mask.to(moved[0].device))
+
+
+class Prepared(NamedTuple):
+    r"""A condition after everything that depends neither on x_t nor on t."""
+
+    identity: Tensor  # (B, I, C) identity tokens; I = 2 with a reference
+    driving: list  # per layer: keys and values (B, H, L + 1, C/H) of the speaker and attitude
+    mask: Optional[Tensor]  # (B, L) bool
+
+    @property
+    def clips(self):
+        r"""B, the number of clips."""
+        return len(self.identity)
+
+
+def one_hot(names):
+    r"""Attitude names as rows of zeros and a one.
+
+    Paper: Sec. 4.1.3.
+
+    Args:
+        names: B names among ATTITUDES, or None for an unknown attitude.
+
+    Returns:
+        (B, 3) float32.
+
+    Raises:
+        ValueError: a name is unknown.
+    """
+    rows = torch.zeros(len(names), len(ATTITUDES))
+    for row, name in zip(rows, names):
+        if name is not None and name not in ATTITUDES:
+            raise ValueError(f"attitude {name!r} is unknown; allowed: {', '.join(ATTITUDES)}")
+        if name is not None:
+            row[ATTITUDES.index(name)] = 1
+    return rows
+
+
+def drop_attitude(cond, share, generator):
+    r"""Forget the attitude of some clips, so that guidance has a prediction without it.
+
+    Ours: classifier-free guidance; the paper has none.
+
+    Args:
+        cond: Condition of B clips.
+        share: probability of dropping, in [0, 1].
+        generator: source of the choice.
+
+    Returns:
+        Condition whose dropped clips have an all-zero attitude.
+
+    Raises:
+        ValueError: the share is outside [0, 1].
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f"share is {share}; allowed: 0 .. 1")
+    clips = len(cond.attitude)
+    drawn = torch.rand(clips, 1, generator=generator, device=generator.device)
+    return cond._replace(attitude=cond.attitude * (drawn >= share).to(cond.attitude))
+
+
+def sinusoid(positions, width):
+    r"""[sin(p w_i), cos(p w_i)], w_i = 10000^(-i/(C/2)), i = 0 .. C/2 - 1.
+
+    Paper: [42], Vaswani et al. Used for frames (shared by latents and speaker) and for t.
+
+    Args:
+        positions: (N,) frames or diffusion steps.
+        width: C, even.
+
+    Returns:
+        (N, C) float32.
+    """
+    rates = 10000 ** (-torch.arange(width // 2, device=positions.device) / (width // 2))
+    angles = positions[:, None].float() * rates  # (N, C/2)
+    return torch.cat([angles.sin(), angles.cos()], -1)
+
+
+class TimeEmbedding(nn.Module):
+    r"""t as a token: a sinusoid, then two linear maps.
+
+    Ours: the paper names the time step as an input and no more.
+
+    Args:
+        width: C, features a token.
+    """
+
+    def __init__(self, width):
+        super().__init__()
+        self.width = width
+        self.net = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
+
+    def forward(self, t):
+        r"""Embed the diffusion steps.
+
+        Args:
+            t: (B,) int64 in 1..T [diffusion steps].
+
+        Returns:
+            (B, C).
+        """
+        return self.net(sinusoid(t, self.width).to(self.net[0].weight))
+
+
+class IdentityModulation(nn.Module):
+    r"""LN(x) (1 + gamma) + beta, with gamma and beta from the identity.
+
+    Paper: Sec. 3.2, "SPADE-like": on a sequence there is no spatial map to modulate by.
+    Zero-initialised, so training starts from a plain LayerNorm.
+
+    Args:
+        width: C, features a token.
+    """
+
+    def __init__(self, width):
+        super().__init__()
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.gamma_beta = _zero(nn.Linear(width, 2 * width))
+
+    def forward(self, x, modulation):
+        r"""Normalise and modulate every token.
+
+        Args:
+            x: (B, N, C) tokens.
+            modulation: (B, C) identity, or identity and time.
+
+        Returns:
+            (B, N, C).
+        """
+        gamma, beta = self.gamma_beta(modulation)[:, None].chunk(2, -1)  # (B, 1, C) each
+        return torch.addcmul(beta, self.norm(x), 1 + gamma)
+
+
+class FeedForward(nn.Sequential):
+    r"""W_2 GELU(W_1 x).
+
+    Paper: Sec. 3.2, the feed-forward module.
+
+    Args:
+        width: C, features a token.
+        hidden: features between the two maps.
+    """
+
+    def __init__(self, width, hidden):
+        super().__init__(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
+
+
+class AggregationLayer(nn.Module):
+    r"""Enhance, fuse, feed forward; each a residual behind an identity modulation.
+
+    Paper: Sec. 3.2, one of the 4 layers.
+
+    Args:
+        width: C, features a token.
+        heads: H.
+        hidden: features inside the feed-forward.
+    """
+
+    def __init__(self, width, heads, hidden):
+        super().__init__()
+        self.modulate_enhance = IdentityModulation(width)
+        self.enhance = MultiHeadAttention(width, heads)
+        self.modulate_fuse = IdentityModulation(width)
+        self.fuse = MultiHeadAttention(width, heads)
+        self.modulate_feedforward = IdentityModulation(width)
+        self.feedforward = FeedForward(width, hidden)
+
+    def forward(self, x, modulation, driving, time, masks):
+        r"""One layer of the module.
+
+        Args:
+            x: (B K, I + L, C) identity and latent tokens.
+            modulation: (B K, C) identity, or identity and time.
+            driving: keys and values (B, H, L + 1, C/H) of the speaker frames and the attitude.
+            time: (B, 1, C) time token.
+            masks: own (B K, 1, I + L) and driving (B, 1, L + 2) bool, or a pair of None.
+
+        Returns:
+            (B K, I + L, C).
+        """
+        own_mask, driving_mask = masks
+        h = self.modulate_enhance(x, modulation)
+        x = x + self.enhance(h, h, own_mask)
+        h = self.modulate_fuse(x, modulation)
+        h = h.reshape(len(time), -1, h.shape[-1])  # (B, K (I + L), C): K samples, one query
+        pairs = zip(driving, self.fuse.keys_values(time))
+        keys_values = tuple(torch.cat(pair, 2) for pair in pairs)  # (B, H, L + 2, C/H)
+        x = x + self.fuse(h, keys_values, driving_mask).view_as(x)
+        return x + self.feedforward(self.modulate_feedforward(x, modulation))
+
+
+class FeatureAggregationModule(nn.Module):
+    r"""eps_theta of the paper: identity and latents enhanced, then fused with what drives them.
+
+    Paper: Sec. 3.2, Fig. 2. Ours: sinusoidal positions, shared by latent and speaker frames; the
+    portrait's coefficients as a second identity token (config.reference); the time step also in
+    the modulation (config.time_in_modulation), since one key among 42 is a weak signal.
+
+    Args:
+        config: MotionConfig.
+    """
+
+    def __init__(self, config):
+        super().__init__()
+        width = config.width
+        self.config = config
+        self.latent = nn.Linear(COEFFICIENT_DIM, width)
+        self.identity = nn.Linear(config.identity_dim, width)
+        self.reference = nn.Linear(COEFFICIENT_DIM, width) if config.reference else None
+        self.speaker = nn.Linear(AUDIO_DIM + COEFFICIENT_DIM, width)
+        self.attitude = nn.Linear(len(ATTITUDES), width)
+        self.time = TimeEmbedding(width)
+        self.layers = nn.ModuleList(
+            AggregationLayer(width, config.heads, config.feedforward) for _ in range(config.layers)
+        )
+        self.modulate_out = IdentityModulation(width)
+        self.out = _zero(nn.Linear(width, COEFFICIENT_DIM))  # eps = 0 and loss 1 at step 0
+
+    def prepare(self, cond):
+        r"""Everything of a condition that does not change while sampling.
+
+        Args:
+            cond: Condition of B clips.
+
+        Returns:
+            Prepared: identity tokens, and every layer's keys and values of speaker and attitude.
+
+        Raises:
+            ValueError: a tensor of the condition has the wrong shape or is missing.
+        """
+        _check_condition(cond, self.config)
+        cond = cond.to(self.out.weight.dtype)
+        speaker = self.speaker(torch.cat([cond.audio, cond.speaker], -1))  # (B, L, C)
+        speaker = speaker + self._positions(speaker.shape[1])
+        driving = torch.cat([speaker, self.attitude(cond.attitude)[:, None]], 1)  # (B, L + 1, C)
+        identity = [self.identity(_direction(cond.identity))]
+        if self.reference is not None:
+            identity.append(self.reference(cond.reference))
+        keys_values = [layer.fuse.keys_values(driving) for layer in self.layers]
+        return Prepared(torch.stack(identity, 1), keys_values, cond.mask)
+
+    def forward(self, x_t, t, cond):
+        r"""eps_theta(x_t, t, input), the noise in x_t.
+
+        Paper: Sec. 3.2. Frames outside the mask influence no real frame; their own output means
+        nothing.
+
+        Args:
+            x_t: (B K, L, 70) noisy coefficients, K samples of each of the condition's B clips.
+            t: (B K,) int64 in 1..T [diffusion steps]; the samples of a clip share theirs.
+            cond: Condition of B clips, or what prepare made of it.
+
+        Returns:
+            (B K, L, 70) noise, in x_t's dtype.
+
+        Raises:
+            ValueError: x_t or t do not fit the condition.
+        """
+        prepared = cond if isinstance(cond, Prepared) else self.prepare(cond)
+        samples = _check_samples(x_t, t, prepared.clips, prepared.driving[0][0].shape[2] - 1)
+        latent = self.latent(x_t.to(self.out.weight.dtype)) + self._positions(x_t.shape[1])
+        identity = prepared.identity.repeat_interleave(samples, 0)  # (B K, I, C)
+        time = self.time(t[::samples])  # (B, C)
+        modulation = identity.sum(1)
+        if self.config.time_in_modulation:
+            modulation = modulation + time.repeat_interleave(samples, 0)
+        modulation = F.silu(modulation)  # (B K, C)
+        masks = _masks(prepared.mask, identity.shape[1], samples)
+        x = torch.cat([identity, latent], 1)  # (B K, I + L, C)
+        for layer, driving in zip(self.layers, prepared.driving):
+            x = layer(x, modulation, driving, time[:, None], masks)
+        x = x[:, identity.shape[1] :]  # (B K, L, C)
+        return self.out(self.modulate_out(x, modulation)).to(x_t.dtype)
+
+    def _positions(self, frames):
+        """(L, C) positions of the frames of a window."""
+        weight = self.out.weight
+        return sinusoid(torch.arange(frames, device=weight.device), self.config.width).to(weight)
+
+
+class ConcatenationLayer(nn.Module):
+    r"""Self-attention over the frames, then feed forward, behind plain LayerNorms.
+
+    Args:
+        width: C, features a token.
+        heads: H.
+        hidden: features inside the feed-forward.
+    """
+
+    def __init__(self, width, heads, hidden):
+        super().__init__()
+        self.norm_attend = nn.LayerNorm(width)
+        self.attend = MultiHeadAttention(width, heads)
+        self.norm_feedforward = nn.LayerNorm(width)
+        self.feedforward = FeedForward(width, hidden)
+
+    def forward(self, x, mask):
+        r"""One layer.
+
+        Args:
+            x: (B, L, C) tokens.
+            mask: (B, 1, L) bool, True = a real frame; or None.
+
+        Returns:
+            (B, L, C).
+        """
+        h = self.norm_attend(x)
+        x = x + self.attend(h, h, mask)
+        return x + self.feedforward(self.norm_feedforward(x))
+
+
+class ConcatenationModel(nn.Module):
+    r"""The ablation without the module: every input concatenated in each frame, then attention.
+
+    Paper: Table 4, "w/o FAM". Ours: the paper says no more than "concatenates all features
+    directly"; the layers here are the module's own without modulation and fusion.
+
+    Args:
+        config: MotionConfig; time_in_modulation is not read.
+    """
+
+    def __init__(self, config):
+        super().__init__()
+        width = config.width
+        self.config = config
+        self.latent = nn.Linear(COEFFICIENT_DIM, width)
+        # latent W + condition W' = [latent, condition] W'': the concatenation in two parts,
+        # so that the second is worked out once while sampling
+        inputs = AUDIO_DIM + COEFFICIENT_DIM + config.identity_dim + len(ATTITUDES)
+        inputs += COEFFICIENT_DIM if config.reference else 0
+        self.condition = nn.Linear(inputs, width)
+        self.time = TimeEmbedding(width)
+        self.layers = nn.ModuleList(
+            ConcatenationLayer(width, config.heads, config.feedforward)
+            for _ in range(config.layers)
+        )
+        self.norm_out = nn.LayerNorm(width)
+        self.out = _zero(nn.Linear(width, COEFFICIENT_DIM))
+
+    def prepare(self, cond):
+        r"""The condition's part of the concatenation.
+
+        Args:
+            cond: Condition of B clips.
+
+        Returns:
+            Pair: (B, L, C) features and the mask (B, L) or None.
+
+        Raises:
+            ValueError: a tensor of the condition has the wrong shape or is missing.
+        """
+        _check_condition(cond, self.config)
+        cond = cond.to(self.out.weight.dtype)
+        still = [_direction(cond.identity), cond.attitude]
+        still += [cond.reference] if self.config.reference else []
+        still = torch.cat(still, -1)[:, None].expand(-1, cond.audio.shape[1], -1)
+        positions = torch.arange(cond.audio.shape[1], device=still.device)
+        features = self.condition(torch.cat([cond.audio, cond.speaker, still], -1))
+        return [features + sinusoid(positions, self.config.width).to(features), cond.mask]
+
+    def forward(self, x_t, t, cond):
+        r"""eps_theta(x_t, t, input), the noise in x_t.
+
+        Args:
+            x_t: (B K, L, 70) noisy coefficients, K samples of each of the condition's B clips.
+            t: (B K,) int64 in 1..T [diffusion steps].
+            cond: Condition of B clips, or what prepare made of it.
+
+        Returns:
+            (B K, L, 70) noise, in x_t's dtype.
+
+        Raises:
+            ValueError: x_t or t do not fit the condition.
+        """
+        features, mask = cond if isinstance(cond, list) else self.prepare(cond)
+        samples = _check_samples(x_t, t, *features.shape[:2])
+        x = self.latent(x_t.to(features.dtype)) + features.repeat_interleave(samples, 0)
+        x = x + self.time(t)[:, None]  # (B K, L, C)
+        mask = None if mask is None else mask.repeat_interleave(samples, 0)[:, None]
+        for layer in self.layers:
+            x = layer(x, mask)
+        return self.out(self.norm_out(x)).to(x_t.dtype)
+
+
+def build(config):
+    r"""The noise predictor that a config asks for.
+
+    Args:
+        config: MotionConfig; reads aggregation.
+
+    Returns:
+        FeatureAggregationModule or ConcatenationModel.
+
+    Raises:
+        ValueError: the aggregation is unknown.
+    """
+    models = {"fam": FeatureAggregationModule, "concat": ConcatenationModel}
+    if config.aggregation not in models:
+        allowed = ", ".join(models)
+        raise ValueError(f"aggregation {config.aggregation!r} is unknown; allowed: {allowed}")
+    return models[config.aggregation](config)
+
+
+def _zero(layer):
+    """The layer with weights and bias set to zero."""
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def _direction(identity):
+    """(B, V) -> (B, V) of norm sqrt(V), unit variance: recognisers differ in length, not in kind."""
+    return F.normalize(identity, dim=-1) * math.sqrt(identity.shape[-1])
+
+
+def _masks(mask, identity_tokens, samples):
+    """Masks of both attentions: own (B K, 1, I + L), driving (B, 1, L + 2)."""
+    if mask is None:
+        return None, None
+    own = F.pad(mask.repeat_interleave(samples, 0), (identity_tokens, 0), value=True)
+    return own[:, None], F.pad(mask, (0, 2), value=True)[:, None]
+
+
+def _check_condition(cond, config):
+    """Shapes of a condition against each other and against the config."""
+    clips, frames = cond.audio.shape[:2]
+    allowed = {
+        "audio": (clips, frames, AUDIO_DIM),
+        "speaker": (clips, frames, COEFFICIENT_DIM),
+        "identity": (clips, config.identity_dim),
+        "attitude": (clips, len(ATTITUDES)),
+    }
+    if config.reference:
+        allowed["reference"] = (clips, COEFFICIENT_DIM)
+    if cond.mask is not None:
+        allowed["mask"] = (clips, frames)
+    for name, shape in allowed.items():
+        value = getattr(cond, name)
+        found = None if value is None else tuple(value.shape)
+        if found != shape:
+            raise ValueError(f"{name} has shape {found}; allowed: {shape}")
+
+
+def _check_samples(x_t, t, clips, frames):
+    """K, the samples of each clip that x_t holds."""
+    samples = len(x_t) // clips
+    if x_t.shape[1:] != (frames, COEFFICIENT_DIM) or samples * clips != len(x_t) or not samples:
+        allowed = f"({clips} K, {frames}, {COEFFICIENT_DIM})"
+        raise ValueError(f"x_t has shape {tuple(x_t.shape)}; allowed: {allowed}")
+    if t.shape != x_t.shape[:1]:
+        raise ValueError(f"t has shape {tuple(t.shape)}; allowed: ({len(x_t)},)")
+    return samples
