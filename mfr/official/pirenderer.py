@@ -1,0 +1,312 @@
+r"""PIRenderer's generator (Ren et al. 2021): a portrait and a window of coefficients to a frame.
+
+A mapping network turns the window into a descriptor; a warping network reads a flow from portrait
+and descriptor; an editing network repairs the warped portrait. Attribute names are those of the
+published checkpoint, its spelling `warpping_net` included. Assumed where names and shapes leave it
+open: normalisations add 1e-5 to the variance, a skip is concatenated behind the decoder's own map,
+and any side that is a multiple of 32 works as 256 does.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from mfr.official.pirenderer_blocks import (
+    DESCRIPTOR,
+    SLOPE,
+    ConvBlock,
+    DecoderBlock,
+    EncoderBlock,
+    LayerNorm,
+    ResidualBlock,
+)
+
+COEFFICIENTS = 73  # exp 64, angle 3, trans 3, crop 3
+WINDOW = 27  # frames t-13 ... t+13
+
+
+class MappingNet(nn.Module):
+    r"""Coefficient window to descriptor; without padding 27 frames become 21, 15, 9, 3, then 1."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Sequential(nn.Conv1d(COEFFICIENTS, DESCRIPTOR, 7))
+        for index in range(3):
+            convolution = nn.Conv1d(DESCRIPTOR, DESCRIPTOR, 3, dilation=3)
+            setattr(self, f"encoder{index}", nn.Sequential(nn.LeakyReLU(SLOPE), convolution))
+
+    def forward(self, windows):
+        r"""out = conv(leaky(out)) + out without three frames at each end, then the average.
+
+        Args:
+            windows: (B, 73, 27), channels exp, angle, trans, crop, raw.
+
+        Returns:
+            (B, 256).
+
+        Raises:
+            ValueError: windows is not (B, 73, 27).
+        """
+        if windows.ndim != 3 or windows.shape[1:] != (COEFFICIENTS, WINDOW):
+            raise ValueError(f"windows are {tuple(windows.shape)}; allowed: (B, 73, 27)")
+        out = self.first(windows)  # (B, 256, 21)
+        for encoder in (self.encoder0, self.encoder1, self.encoder2):
+            out = encoder(out) + out[:, :, 3:-3]
+        return out.mean(2)
+
+
+class HourglassEncoder(nn.Module):
+    r"""Portrait to maps of 1/2 ... 1/32 of its side."""
+
+    CHANNELS = (32, 64, 128, 256, 256, 256)
+
+    def __init__(self):
+        super().__init__()
+        self.input_layer = nn.Conv2d(3, self.CHANNELS[0], 7, padding=3)
+        for index, (inputs, outputs) in enumerate(zip(self.CHANNELS, self.CHANNELS[1:])):
+            setattr(self, f"encoder{index}", EncoderBlock(inputs, outputs))
+
+    def forward(self, first, descriptor):
+        r"""The outputs of the five encoder blocks.
+
+        Args:
+            first: (B, 32, S, S), input_layer of the portrait, which no coefficient touches.
+            descriptor: (B, 256).
+
+        Returns:
+            Five maps (B, channels, S / 2^k, S / 2^k), k = 1..5.
+        """
+        maps, x = [], first
+        for index in range(5):
+            x = getattr(self, f"encoder{index}")(x, descriptor)
+            maps.append(x)
+        return maps
+
+
+class HourglassDecoder(nn.Module):
+    r"""Maps of the encoder to one at a quarter of the portrait's side."""
+
+    def __init__(self):
+        super().__init__()
+        self.decoder4 = DecoderBlock(256, 256)
+        self.decoder3 = DecoderBlock(512, 256)
+        self.decoder2 = DecoderBlock(512, 128)
+
+    def forward(self, maps, descriptor):
+        r"""Up three times, each time with the encoder's map of that size behind it.
+
+        Args:
+            maps: five maps of HourglassEncoder.
+            descriptor: (B, 256).
+
+        Returns:
+            (B, 256, S / 4, S / 4).
+        """
+        *skips, x = maps
+        for decoder in (self.decoder4, self.decoder3, self.decoder2):
+            x = torch.cat([decoder(x, descriptor), skips.pop()], 1)
+        return x
+
+
+class WarpingNet(nn.Module):
+    r"""Portrait and descriptor to a flow."""
+
+    def __init__(self):
+        super().__init__()
+        self.hourglass = nn.Module()
+        self.hourglass.encoder = HourglassEncoder()
+        self.hourglass.decoder = HourglassDecoder()
+        to_flow = nn.Conv2d(256, 2, 7, padding=3)
+        self.flow_out = nn.Sequential(LayerNorm(256), nn.LeakyReLU(SLOPE), to_flow)
+
+    def forward(self, first, descriptor):
+        r"""The flow.
+
+        Args:
+            first: (B, 32, S, S), input_layer of the portrait.
+            descriptor: (B, 256).
+
+        Returns:
+            (B, 2, S / 4, S / 4) x and y [pixels of this grid].
+        """
+        maps = self.hourglass.encoder(first, descriptor)
+        return self.flow_out(self.hourglass.decoder(maps, descriptor))
+
+
+class EditingEncoder(nn.Module):
+    r"""Portrait and warped portrait to maps of 1, 1/2, 1/4 and 1/8 of their side."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = ConvBlock(6, 64, kernel=7)
+        self.down0 = ConvBlock(64, 128, after=nn.AvgPool2d(2))
+        self.down1 = ConvBlock(128, 256, after=nn.AvgPool2d(2))
+        self.down2 = ConvBlock(256, 256, after=nn.AvgPool2d(2))
+
+    def forward(self, images):
+        r"""The four maps.
+
+        Args:
+            images: (B, 6, S, S), [-1, 1], portrait and warped portrait.
+
+        Returns:
+            Four maps (B, channels, S / 2^k, S / 2^k), k = 0..3.
+        """
+        maps = [self.first(images)]
+        for down in (self.down0, self.down1, self.down2):
+            maps.append(down(maps[-1]))
+        return maps
+
+
+class EditingDecoder(nn.Module):
+    r"""Maps of the encoder and descriptor to the frame."""
+
+    def __init__(self):
+        super().__init__()
+        for level, inputs, outputs in ((2, 256, 256), (1, 256, 128), (0, 128, 64)):
+            residual = nn.Module()
+            residual.res0 = ResidualBlock(inputs)
+            residual.res1 = ResidualBlock(inputs)
+            setattr(self, f"res{level}", residual)
+            up = ConvBlock(inputs, outputs, before=nn.Upsample(scale_factor=2))
+            setattr(self, f"up{level}", up)
+            setattr(self, f"jump{level}", ConvBlock(outputs, outputs))
+        self.final = nn.Module()
+        self.final.model = nn.Sequential(nn.Conv2d(64, 3, 7, padding=3), nn.Tanh())
+
+    def forward(self, maps, descriptor):
+        r"""Three times two residual blocks, up, and the encoder's map added through a jump.
+
+        Args:
+            maps: four maps of EditingEncoder.
+            descriptor: (B, 256).
+
+        Returns:
+            (B, 3, S, S), (-1, 1).
+        """
+        *skips, x = maps
+        for level in (2, 1, 0):
+            residual = getattr(self, f"res{level}")
+            x = residual.res1(residual.res0(x, descriptor), descriptor)
+            x = getattr(self, f"up{level}")(x) + getattr(self, f"jump{level}")(skips.pop())
+        return self.final.model(x)
+
+
+class EditingNet(nn.Module):
+    r"""Repair of the warped portrait."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder = EditingEncoder()
+        self.decoder = EditingDecoder()
+
+    def forward(self, source, warped, descriptor):
+        r"""The frame.
+
+        Args:
+            source: (B, 3, S, S), [-1, 1], the portrait.
+            warped: (B, 3, S, S), [-1, 1].
+            descriptor: (B, 256).
+
+        Returns:
+            (B, 3, S, S), (-1, 1).
+        """
+        return self.decoder(self.encoder(torch.cat([source, warped], 1)), descriptor)
+
+
+def warp(source, flow):
+    r"""Sample the source where the flow says, as the published weights were trained.
+
+    The flow is divided as if the grid's corners were pixel centres (2 / (w - 1)) and sampled as if
+    they were pixel edges, so a zero flow is NOT the identity: it magnifies a little about the
+    centre and darkens the rim. The weights know this and need it.
+
+    Args:
+        source: (B, 3, S, S).
+        flow: (B, 2, height, width) x and y [pixels of its own grid].
+
+    Returns:
+        (B, 3, S, S); zeros are sampled beyond the edge.
+    """
+    height, width = flow.shape[2:]
+    scale = flow.new_tensor([2 / (width - 1), 2 / (height - 1)]).view(2, 1, 1)
+    like = {"dtype": flow.dtype, "device": flow.device}
+    y, x = torch.meshgrid(
+        torch.linspace(-1, 1, height, **like), torch.linspace(-1, 1, width, **like), indexing="ij"
+    )
+    places = torch.stack([x, y]) + flow * scale  # (B, 2, height, width), [-1, 1]
+    places = F.interpolate(places, source.shape[2:], mode="bilinear", align_corners=False)
+    return F.grid_sample(source, places.permute(0, 2, 3, 1), align_corners=False)
+
+
+class PIRenderer(nn.Module):
+    r"""PIRenderer's generator, `net_G_ema` of its checkpoint; 22,519,109 parameters.
+
+    Paper: Sec. 3.3, the renderer.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.mapping_net = MappingNet()
+        self.warpping_net = WarpingNet()
+        self.editing_net = EditingNet()
+
+    def prepare(self, portrait):
+        r"""2 portrait - 1
+
+        Args:
+            portrait: (B, 3, S, S) float RGB, [0, 1], S a multiple of 32; 256 as published.
+
+        Returns:
+            (B, 3, S, S), [-1, 1].
+
+        Raises:
+            ValueError: portrait is not a float batch of square RGB images, or S does not fit.
+        """
+        shape = tuple(portrait.shape)
+        fits = len(shape) == 4 and shape[1] == 3 and shape[2] == shape[3] and shape[2] % 32 == 0
+        if not (fits and portrait.is_floating_point()):
+            allowed = "float (B, 3, S, S) with S a multiple of 32"
+            raise ValueError(f"portrait is {portrait.dtype} {shape}; allowed: {allowed}")
+        return 2 * portrait - 1
+
+    def encode(self, source):
+        r"""What of the portrait no coefficient touches: the hourglass's first convolution.
+
+        Args:
+            source: (B, 3, S, S), [-1, 1].
+
+        Returns:
+            (B, 32, S, S).
+        """
+        return self.warpping_net.hourglass.encoder.input_layer(source)
+
+    def generate(self, source, first, windows):
+        r"""Flow, warped portrait and frame, in the published network's own range.
+
+        Args:
+            source: (B, 3, S, S), [-1, 1].
+            first: (B, 32, S, S), encode(source).
+            windows: (B, 73, 27), channels exp, angle, trans, crop, raw.
+
+        Returns:
+            (B, 2, S / 4, S / 4) [pixels of this grid], (B, 3, S, S) and (B, 3, S, S), [-1, 1].
+        """
+        descriptor = self.mapping_net(windows)  # (B, 256)
+        flow = self.warpping_net(first, descriptor)
+        warped = warp(source, flow)
+        return flow, warped, self.editing_net(source, warped, descriptor)
+
+    def forward(self, portrait, windows):
+        r"""The portrait moved as the middle of each window says.
+
+        Args:
+            portrait: (B, 3, S, S) float RGB, [0, 1].
+            windows: (B, 73, 27), channels exp 64, angle 3 [rad], trans 3, crop 3, raw.
+
+        Returns:
+            (B, 3, S, S) float RGB, (0, 1).
+        """
+        source = self.prepare(portrait)
+        frame = self.generate(source, self.encode(source), windows)[2]
+        return (frame + 1) / 2
