@@ -151,19 +151,54 @@ BROKEN = [
     ("a printed line too many", "half 1.5\n", "half 1.5\nand\n", r"prints '\(end\)'.*shows 'and'"),
     ("a printed line too few", "half 1.5\n", "", r"prints 'half 1.5', the page shows '\(end\)'"),
     ("an answer's number", "\n6\n", "\n7\n", r"prints '6', the page shows '7'"),
-    ("print without a text block", "\n```text\n3\nhalf 1.5\n```\n", "", r"prints '3', the page sho"),
-    ("a quoted line", "return x * HALF", "return x / 2", r":28: .*half reads .*HALF.* quotes .*/ 2"),
-    ("a quoted name", "python mfr/toy.py::Scale.half", "python mfr/toy.py::Scale.third", "has no Sc"),
+    (
+        "print without a text block",
+        "\n```text\n3\nhalf 1.5\n```\n",
+        "",
+        r"prints '3', the page sho",
+    ),
+    (
+        "a quoted line",
+        "return x * HALF",
+        "return x / 2",
+        r":28: .*half reads .*HALF.* quotes .*/ 2",
+    ),
+    (
+        "a quoted name",
+        "python mfr/toy.py::Scale.half",
+        "python mfr/toy.py::Scale.third",
+        "has no Sc",
+    ),
     ("a quoted file", "python mfr/toy.py", "python mfr/joy.py", "there is no file joy.py"),
     ("a heading that is linked", "# 1. Halves", "# 1. Half", "#1-halves: there is no such heading"),
     ("a missing section", "## You will have", "## You may have", "no section '## You will have'"),
     ("no mutant", "## What goes wrong if", "## If", "no section '## What goes wrong if'"),
-    ("a renamed test", "and `test_half_is_half`", "and `test_half`", "no file in tests/ has test_half"),
-    ("a renamed linked test", "[`test_half_is_half`]", "[`test_half`]", "test_toy.py has no test_ha"),
+    (
+        "a renamed test",
+        "and `test_half_is_half`",
+        "and `test_half`",
+        "no file in tests/ has test_half",
+    ),
+    (
+        "a renamed linked test",
+        "[`test_half_is_half`]",
+        "[`test_half`]",
+        "test_toy.py has no test_ha",
+    ),
     ("a link to a missing file", "../tests/test_toy.py", "../tests/test_joy.py", "leads nowhere"),
-    ("a figure never drawn", 'plt.savefig("figures/01_half.png")', "", "shown but no block draws it"),
+    (
+        "a figure never drawn",
+        'plt.savefig("figures/01_half.png")',
+        "",
+        "shown but no block draws it",
+    ),
     ("a figure not committed", "01_half", "01_third", "01_third.png is drawn but not in the repo"),
-    ("a figure never shown", "![A line that rises by a half](figures/01_half.png)", "", "never shown"),
+    (
+        "a figure never shown",
+        "![A line that rises by a half](figures/01_half.png)",
+        "",
+        "never shown",
+    ),
     ("a figure without words", "![A line that rises by a half]", "![]", "no words saying what"),
     ("a figure of another chapter", "figures/01_half", "figures/02_half", "should begin with 01_"),
     ("an answer that is not folded", "<details>\n<summary>Answer</summary>\n", "", "has 2 folded"),
@@ -256,10 +291,14 @@ def test_a_page_leaves_the_process_as_it_was(toy, tmp_path):
 
     torch.manual_seed(11)
     numpy.random.seed(11)
-    expected = torch.rand(2, generator=torch.Generator().manual_seed(11)), numpy.random.RandomState(11)
+    expected = (
+        torch.rand(2, generator=torch.Generator().manual_seed(11)),
+        numpy.random.RandomState(11),
+    )
     here, path, dtype = Path.cwd(), list(sys.path), torch.get_default_dtype()
-    mess = "import numpy, torch\ntorch.set_default_dtype(torch.float64)\ntorch.rand(3)\nnumpy.random.rand()"
-    execute(toy("x = 3", mess + "\nimport sys\nsys.path.append('x')\nx = 3"))
+    mess = "import numpy, sys, torch\ntorch.set_default_dtype(torch.float64)\ntorch.rand(3)\n"
+    mess += "numpy.random.rand()\nsys.path.append('x')\nx = 3"
+    execute(toy("x = 3", mess))
     assert (Path.cwd(), sys.path, torch.get_default_dtype()) == (here, path, dtype)
     assert torch.equal(torch.rand(2), expected[0])
     assert numpy.random.rand() == expected[1].rand()
@@ -283,7 +322,9 @@ def test_quotation_drops_docstrings_and_indentation_only(toy):
 
 def test_anchors_are_githubs(tmp_path):
     page = tmp_path / "page.md"
-    page.write_text("# 1. The `x_t` of Eq. (2): a & b\n\n```sh\n# no heading\n```\n\n## Same\n## Same\n")
+    page.write_text(
+        "# 1. The `x_t` of Eq. (2): a & b\n\n```sh\n# no heading\n```\n\n## Same\n## Same\n"
+    )
     slugs = [slug for *_, slug in headings(page)]
     assert slugs == ["1-the-x_t-of-eq-2-a--b", "same", "same-1"]
 

@@ -93,7 +93,9 @@ def quotation(root, target):
         first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
         kept = {number: lines[number - 1] for number in range(first, node.end_lineno + 1)}
         for inner in ast.walk(node):
-            if not isinstance(inner, (ast.FunctionDef, ast.ClassDef)) or not ast.get_docstring(inner):
+            if not isinstance(inner, (ast.FunctionDef, ast.ClassDef)) or not ast.get_docstring(
+                inner
+            ):
                 continue
             number, last = inner.body[0].lineno, inner.body[0].end_lineno
             while number <= last or (number in kept and not kept[number].strip()):

@@ -143,7 +143,9 @@ def check_printed(page, run):
         line = text.start + 1 if text else block.end
         pairs = zip([*out.splitlines(), "(end)"], [*shown.splitlines(), "(end)"])
         at, (got, said) = next((i, pair) for i, pair in enumerate(pairs) if pair[0] != pair[1])
-        problems.append(f"{page.name}:{line + at}: the block prints {got!r}, the page shows {said!r}")
+        problems.append(
+            f"{page.name}:{line + at}: the block prints {got!r}, the page shows {said!r}"
+        )
     if run.seconds > SECONDS:
         problems.append(f"{page.name}:1: takes {run.seconds:.0f} s of CPU; {SECONDS} are allowed")
     return problems
@@ -206,7 +208,9 @@ def _one(page, update):
         (page.parent / "figures" / name).write_bytes(content)
     if update:
         page.write_text(updated(page, run), encoding="utf-8")
-        run = run._replace(printed=[(b, t, o) for (b, t), (*_, o) in zip(_expected(page), run.printed)])
+        run = run._replace(
+            printed=[(b, t, o) for (b, t), (*_, o) in zip(_expected(page), run.printed)]
+        )
     problems = check(page, run)
     blocks, seconds = len(run.printed), run.seconds
     print(f"{page.name:36} {blocks:3} blocks {len(run.figures)} figures {seconds:5.1f} s", end="  ")
