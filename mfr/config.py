@@ -80,6 +80,7 @@ class RendererConfig:
     r"""The compact warping renderer of Sec. 3.3 and the weights of its loss terms."""
 
     width: int = 32
+    encoder_blocks: int = 1  # residual blocks of the portrait's encoder
     descriptor_dim: int = 128  # of the coefficient window
     window: int = 9  # frames of coefficients around the rendered one
     perceptual_weight: float = 4.0

@@ -1,0 +1,183 @@
+r"""Who is it: the face recogniser V of Eq. 6, its training loss and the identity loss of Eq. 6.
+
+The paper takes VGGFace. `IdentityNet` is a small network of the same make (3x3 convolutions, halved
+five times, one linear layer) that trains on two CPU cores; `identity_loss` takes any V.
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from mfr.config import IMAGE_SIZE
+
+BLOCKS = 5  # each halves the side: 128 -> 4
+CONVOLUTIONS = (1, 2, 2, 2, 2)  # of each block; the first works at 128x128 and must stay cheap
+
+
+def conv_block(inputs, outputs, stride=1):
+    r"""3x3 convolution, group norm, rectifier.
+
+    Ours: group norm behaves alike in training and use, so averaged weights need no care.
+
+    Args:
+        inputs: channels in.
+        outputs: channels out, a multiple of 8.
+        stride: 1, or 2 to halve the side.
+
+    Returns:
+        A module (B, inputs, h, w) -> (B, outputs, h / stride, w / stride).
+    """
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False),
+        nn.GroupNorm(outputs // 8, outputs),
+        nn.ReLU(inplace=True),
+    )
+
+
+class IdentityNet(nn.Module):
+    r"""V(I): a face to a vector of length 1 that depends on the person alone.
+
+    Paper: Sec. 3.3 uses VGGFace [5] as V.
+
+    Args:
+        config: IdentityConfig.
+    """
+
+    def __init__(self, config):
+        super().__init__()
+        widths = [config.width * 2 ** min(i, 3) for i in range(BLOCKS)]
+        inputs = [3, *widths[:-1]]
+        self.blocks = nn.ModuleList(
+            nn.Sequential(conv_block(a, b), *(conv_block(b, b) for _ in range(n - 1)))
+            for a, b, n in zip(inputs, widths, CONVOLUTIONS, strict=True)
+        )
+        self.project = nn.Linear(widths[-1] * 4 * 4, config.identity_dim)
+
+    def features(self, images):
+        r"""The maps after each block, for perceptual and style terms.
+
+        Args:
+            images: (B, 3, 256, 256) in [0, 1].
+
+        Returns:
+            Five maps (B, C, side, side), side 128, 64, 32, 16, 8.
+
+        Raises:
+            ValueError: the images have another shape.
+        """
+        if images.shape[1:] != (3, IMAGE_SIZE, IMAGE_SIZE):
+            raise ValueError(f"images have shape {tuple(images.shape)}; (B, 3, 256, 256) is needed")
+        x = F.avg_pool2d(images, 2) * 4 - 2  # about zero mean and unit variance
+        maps = []
+        for block in self.blocks:
+            x = block(F.max_pool2d(x, 2) if maps else x)
+            maps.append(x)
+        return maps
+
+    def forward(self, images):
+        r"""V(I), of Euclidean length 1.
+
+        Args:
+            images: (B, 3, 256, 256) in [0, 1].
+
+        Returns:
+            (B, identity_dim).
+        """
+        last = F.max_pool2d(self.features(images)[-1], 2)  # (B, 8 width, 4, 4)
+        return F.normalize(self.project(last.flatten(1)), dim=1)
+
+
+class MarginHead(nn.Module):
+    r"""logits = scale (cos(V, w_j) - margin [j is the true person]).
+
+    Ours: the additive-cosine-margin softmax; the paper's V comes trained.
+
+    Args:
+        people: number of people in training.
+        config: IdentityConfig, for identity_dim, margin and scale.
+    """
+
+    def __init__(self, people, config):
+        super().__init__()
+        self.margin, self.scale = config.margin, config.scale
+        self.weight = nn.Parameter(torch.empty(people, config.identity_dim))
+        nn.init.normal_(self.weight)
+
+    def forward(self, vectors, person):
+        r"""Logits whose cross-entropy against `person` is the training loss.
+
+        Args:
+            vectors: (B, identity_dim), of length 1.
+            person: (B,) int64 in 0..people-1.
+
+        Returns:
+            (B, people).
+        """
+        cosines = vectors @ F.normalize(self.weight, dim=1).T  # (B, people)
+        true = F.one_hot(person, len(self.weight)).to(cosines.dtype)
+        return self.scale * (cosines - self.margin * true)
+
+
+def recognition_loss(net, head, images, person):
+    r"""Cross-entropy of the margin softmax: the loss that trains V.
+
+    Ours: the paper's V comes trained.
+
+    Args:
+        net: IdentityNet.
+        head: MarginHead.
+        images: (B, 3, 256, 256) in [0, 1].
+        person: (B,) int64.
+
+    Returns:
+        A scalar.
+    """
+    return F.cross_entropy(head(net(images), person), person)
+
+
+def identity_loss(V, fake, real):
+    r"""L_identity = ||V(fake) - V(real)||_1: summed over the vector, averaged over the batch.
+
+    Paper: Eq. (6). V(real) is a constant; freeze V's parameters where only the images train.
+
+    Args:
+        V: any callable from images to vectors (B, ...).
+        fake: (B, 3, 256, 256) rendered frames in [0, 1].
+        real: the true frames, same shape.
+
+    Returns:
+        A scalar, 0 where V cannot tell the two apart.
+
+    Raises:
+        ValueError: fake and real differ in shape.
+    """
+    if fake.shape != real.shape:
+        raise ValueError(f"fake {tuple(fake.shape)} and real {tuple(real.shape)} differ in shape")
+    with torch.no_grad():
+        truth = V(real)
+    return (V(fake) - truth).abs().flatten(1).sum(1).mean()
+
+
+def verification_error(vectors, person):
+    r"""Equal error rate of "same person?" by the cosine, over all pairs.
+
+    Args:
+        vectors: (N, identity_dim), of length 1.
+        person: (N,) int64.
+
+    Returns:
+        Share in [0, 1]: at the threshold where as many same pairs are refused as other pairs pass.
+
+    Raises:
+        ValueError: there is no pair of one person, or none of two.
+    """
+    first, second = torch.triu_indices(len(vectors), len(vectors), 1)
+    cosines = (vectors[first] * vectors[second]).sum(1)
+    same = person[first] == person[second]
+    if same.all() or not same.any():
+        raise ValueError(f"{int(same.sum())} of {len(same)} pairs are of one person; both needed")
+    order = cosines.argsort(descending=True)
+    refused = 1 - same[order].double().cumsum(0) / same.sum()
+    passed = (~same[order]).double().cumsum(0) / (~same).sum()
+    best = (refused - passed).abs().argmin()
+    return float((refused[best] + passed[best]) / 2)

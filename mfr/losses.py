@@ -1,0 +1,155 @@
+r"""What the renderer is trained with: perceptual, style, adversarial and identity terms.
+
+Paper: Sec. 3.3, "another identity restriction loss apart from the original perceptual loss, style
+loss and GAN loss". Perceptual and style terms compare feature maps of any frozen network: VGG-19
+where the user has it, our identity net otherwise.
+"""
+
+from torch import nn
+from torch.nn import functional as F
+
+from mfr.identity import identity_loss
+
+
+def perceptual_loss(features, fake, real):
+    r"""mean_k mean |phi_k(fake) - phi_k(real)|.
+
+    Paper: Sec. 3.3; its formula and weights are those of PIRenderer [36].
+
+    Args:
+        features: callable, images -> list of maps (B, C, h, w), frozen.
+        fake: (B, 3, 256, 256) in [0, 1].
+        real: same shape.
+
+    Returns:
+        A scalar.
+    """
+    pairs = list(zip(features(fake), features(real), strict=True))
+    return sum((a - b.detach()).abs().mean() for a, b in pairs) / len(pairs)
+
+
+def gram(x):
+    r"""G_ij = <x_i, x_j> / (C h w) over the places of a map.
+
+    Paper: Sec. 3.3, inside the style loss.
+
+    Args:
+        x: (B, C, h, w).
+
+    Returns:
+        (B, C, C).
+    """
+    flat = x.flatten(2)  # (B, C, h w)
+    return flat @ flat.transpose(1, 2) / (flat.shape[1] * flat.shape[2])
+
+
+def style_loss(features, fake, real):
+    r"""mean_k mean |G(phi_k(fake)) - G(phi_k(real))|: texture, wherever it is.
+
+    Paper: Sec. 3.3; its formula is that of PIRenderer [36].
+
+    Args:
+        features: callable, images -> list of maps (B, C, h, w), frozen.
+        fake: (B, 3, 256, 256) in [0, 1].
+        real: same shape.
+
+    Returns:
+        A scalar.
+    """
+    pairs = list(zip(features(fake), features(real), strict=True))
+    return sum((gram(a) - gram(b.detach())).abs().mean() for a, b in pairs) / len(pairs)
+
+
+class PatchDiscriminator(nn.Module):
+    r"""True or rendered, judged patch by patch.
+
+    Paper: Sec. 3.3 names a GAN loss without a network; ours is small.
+
+    Args:
+        width: channels of the first of its four layers.
+    """
+
+    def __init__(self, width=24):
+        super().__init__()
+        widths = (3, width, 2 * width, 4 * width)
+        layers = []
+        for a, b in zip(widths, widths[1:]):
+            layers += [nn.Conv2d(a, b, 4, 2, 1), nn.LeakyReLU(0.2, inplace=True)]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 3, 1, 1))
+
+    def forward(self, images):
+        r"""Scores: positive looks true.
+
+        Args:
+            images: (B, 3, 256, 256) in [0, 1].
+
+        Returns:
+            (B, 1, 32, 32); each sees 30x30 pixels or more.
+        """
+        return self.layers(images * 2 - 1)
+
+
+def discriminator_loss(discriminator, fake, real):
+    r"""mean max(0, 1 - D(real)) + mean max(0, 1 + D(fake)).
+
+    Paper: Sec. 3.3, "GAN loss"; the hinge form is ours.
+
+    Args:
+        discriminator: PatchDiscriminator.
+        fake: (B, 3, 256, 256); no gradient reaches it.
+        real: same shape.
+
+    Returns:
+        A scalar.
+    """
+    return F.relu(1 - discriminator(real)).mean() + F.relu(1 + discriminator(fake.detach())).mean()
+
+
+def gan_loss(discriminator, fake):
+    r"""-mean D(fake).
+
+    Paper: Sec. 3.3, "GAN loss".
+
+    Args:
+        discriminator: PatchDiscriminator.
+        fake: (B, 3, 256, 256).
+
+    Returns:
+        A scalar.
+    """
+    return -discriminator(fake).mean()
+
+
+def renderer_loss(rendered, real, config, V=None, features=None, discriminator=None):
+    r"""Sum of the weighted terms of one rendered batch.
+
+    Paper: Sec. 3.3, Eq. (6); weights ours. A term of weight 0, or whose network is None, is not
+    computed.
+
+    Args:
+        rendered: Rendered, from Renderer.render.
+        real: (B, 3, 256, 256), the true frames in [0, 1].
+        config: RendererConfig, for the weights.
+        V: frozen face recogniser of Eq. 6, or None.
+        features: callable, images -> list of maps, frozen, or None.
+        discriminator: PatchDiscriminator, or None.
+
+    Returns:
+        (scalar, dict of the unweighted terms as floats).
+    """
+    fake = rendered.image
+    terms = {}
+    if config.pixel_weight:
+        terms["pixel"] = (fake - real).abs().mean()
+    if config.perceptual_weight and features:
+        terms["perceptual"] = perceptual_loss(features, fake, real)
+    if config.style_weight and features:
+        terms["style"] = style_loss(features, fake, real)
+    if config.warp_weight:
+        terms["warp"] = (rendered.warped - real).abs().mean()
+    if config.identity_weight and V:
+        terms["identity"] = identity_loss(V, fake, real)
+    if config.gan_weight and discriminator:
+        terms["gan"] = gan_loss(discriminator, fake)
+    total = sum(getattr(config, f"{name}_weight") * term for name, term in terms.items())
+    return total, {name: float(term) for name, term in terms.items()}

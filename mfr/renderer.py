@@ -1,0 +1,472 @@
+r"""Coefficients and one portrait to frames: a warping renderer that starts as an exact head turn.
+
+Paper: Sec. 3.3 takes PIRenderer [36]: descriptor -> flow -> edit. Ours keeps that order, with a
+geometric prior that PIRenderer has to learn. Each pixel of a frame is a ray of Deep3DFaceRecon's
+camera; where the ray meets an ellipsoid at the frame's pose there is a point of the head, and the
+same point at the portrait's pose tells which pixel of the portrait to show. Expressions move that
+point by a learned displacement a coefficient, on a chart that is the head seen from the front. The
+networks then only correct: a residual flow, new pixels, and where the background stands still.
+
+encode: once a portrait. forward: a frame each, cost independent of the encoder.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mfr.coefficients import ANGLE, EXP, TRANS, rotation_matrix
+from mfr.config import COEFFICIENT_DIM, IMAGE_SIZE
+
+FOCAL = 1015 / (IMAGE_SIZE / 2)  # in halves of the frame; Deep3DFaceRecon's 1015 px, crop scale 1
+CAMERA = 10.0  # distance of the camera from the origin [Deep3DFaceRecon's units]
+CENTRE = (0.0, 0.05, -0.55)  # of the head's ellipsoid, in head coordinates [same units]
+RADII = (0.80, 1.25, 0.90)
+NEAR, FAR = 1.05, 1.9  # distance [radii] at which the surroundings stop following, wholly
+GRID = 64  # side of the flow
+CHART = 48  # side of the chart, the head seen from the front
+CHART_HALF = (1.0, 1.5)  # half its extent in x and y [Deep3DFaceRecon's units]
+FLOW_UNIT = 0.05  # of the residual flow, in halves of the frame: 6.4 px
+ANGLE_70, EXP_70, TRANS_70 = slice(0, 3), slice(3, 67), slice(67, 70)
+
+
+class Encoded(NamedTuple):
+    r"""What a portrait leaves for every frame."""
+
+    image: Tensor  # (B, 3, 256, 256)
+    fine: Tensor  # (B, 3/4 C, 128, 128)
+    middle: Tensor  # (B, 3/2 C, 64, 64)
+    coarse: Tensor  # (B, C, 32, 32)
+    person: Tensor  # (B, 2 C)
+    shape: Tensor  # (B, 3, 48, 48): relief, and where the generic head's parts are on this one
+    coefficients: Tensor  # (B, 70)
+
+
+class Rendered(NamedTuple):
+    r"""A frame and how it came about."""
+
+    image: Tensor  # (B, 3, 256, 256) in [0, 1]
+    warped: Tensor  # (B, 3, 256, 256): the portrait moved, nothing painted
+    flow: Tensor  # (B, 2, 64, 64): target pixel -> portrait pixel, in halves of the frame
+    still: Tensor  # (B, 1, 256, 256): share of the standing portrait
+
+
+def window_coefficients(coefficients, window):
+    r"""The frames around each frame, the ends repeated.
+
+    Paper: Sec. 3.3; PIRenderer [36] feeds such windows.
+
+    Args:
+        coefficients: (L, 70).
+        window: odd number of frames.
+
+    Returns:
+        (L, window, 70).
+
+    Raises:
+        ValueError: the window is even or not positive.
+    """
+    if window < 1 or window % 2 == 0:
+        raise ValueError(f"window {window} is not allowed; an odd number >= 1 is")
+    length = len(coefficients)
+    offsets = torch.arange(window) - window // 2
+    return coefficients[(torch.arange(length)[:, None] + offsets).clamp(0, length - 1)]
+
+
+def pixel_grid(side, like):
+    r"""Pixel centres of a square picture, in halves of the frame from its middle.
+
+    Ours: x to the right, y downward, as grid_sample has it.
+
+    Args:
+        side: pixels.
+        like: tensor whose dtype and device are taken.
+
+    Returns:
+        (side, side, 2).
+    """
+    axis = (torch.arange(side, dtype=like.dtype, device=like.device) + 0.5) * 2 / side - 1
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    return torch.stack([x, y], -1)
+
+
+def head_points(coefficients, places):
+    r"""Where the rays of pixels meet the head's ellipsoid, in head coordinates.
+
+    Ours. A ray that misses gives its point nearest to the ellipsoid.
+
+    Args:
+        coefficients: (B, 70), of which angle and trans count.
+        places: (h, w, 2) pixels, in halves of the frame.
+
+    Returns:
+        (points (B, h, w, 3), rays (B, h, w, 3) towards the scene per unit of depth,
+        distance (B, h, w) of the ray from the centre [radii]; below 1 it hits).
+    """
+    rotation = rotation_matrix(coefficients[:, ANGLE_70])  # (B, 3, 3)
+    eye = torch.tensor([0, 0, CAMERA]).to(coefficients) - coefficients[:, TRANS_70]  # (B, 3)
+    eye = (eye[:, None, :] @ rotation)[:, None]  # (B, 1, 1, 3): row vector times R is R^T p
+    ray = torch.cat([places / FOCAL, -torch.ones_like(places[..., :1])], -1)
+    ray = (ray * ray.new_tensor([1, -1, 1])).reshape(1, -1, 3) @ rotation
+    ray = ray.reshape(-1, *places.shape[:2], 3)
+    radii = ray.new_tensor(RADII)
+    o, d = (eye - ray.new_tensor(CENTRE)) / radii, ray / radii  # a unit sphere from here on
+    a, b, c = (d * d).sum(-1), (o * d).sum(-1), (o * o).sum(-1)
+    miss = (c - b * b / a).clamp(min=0)  # squared distance of the line from the centre
+    depth = (-b - (a * (1 - miss)).clamp(min=0).sqrt()) / a
+    return eye + depth[..., None] * ray, ray, miss.sqrt()
+
+
+def place_points(coefficients, points):
+    r"""Where points of the head are seen.
+
+    Ours.
+
+    Args:
+        coefficients: (B, 70).
+        points: (B, h, w, 3) in head coordinates.
+
+    Returns:
+        (B, h, w, 2), in halves of the frame.
+    """
+    rotation = rotation_matrix(coefficients[:, ANGLE_70])
+    world = points.flatten(1, 2) @ rotation.transpose(1, 2) + coefficients[:, None, TRANS_70]
+    x, y, z = world.unflatten(1, points.shape[1:3]).unbind(-1)
+    return torch.stack([x, -y], -1) * FOCAL / (CAMERA - z)[..., None]
+
+
+def chart_place(points):
+    r"""Head points to places on the chart, as grid_sample has them.
+
+    Ours.
+
+    Args:
+        points: (..., 3) in head coordinates.
+
+    Returns:
+        (..., 2), within [-1, 1] on the chart.
+    """
+    return points[..., :2] / points.new_tensor([CHART_HALF[0], -CHART_HALF[1]])
+
+
+def sample(x, places):
+    r"""Bilinear reading of maps at places, edges repeated.
+
+    Ours: a zero flow reads every pixel itself; PIRenderer's mixed corner rules do not.
+
+    Args:
+        x: (B, C, h, w).
+        places: (B, h', w', 2), in halves of the map.
+
+    Returns:
+        (B, C, h', w').
+    """
+    return F.grid_sample(x, places, padding_mode="border", align_corners=False)
+
+
+def conv(inputs, outputs, stride=1):
+    """3x3 convolution and rectifier."""
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1), nn.ReLU(inplace=True))
+
+
+def zero(layer):
+    """The layer with zero weights: it adds nothing until it has learned to."""
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def double(x):
+    """Twice the side, bilinear."""
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+class Block(nn.Module):
+    r"""x + conv(relu(modulate(conv(x)))), the modulation from the descriptor.
+
+    Ours.
+
+    Args:
+        width: channels.
+        descriptor_dim: length of the descriptor; 0 for none.
+    """
+
+    def __init__(self, width, descriptor_dim=0):
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, 1, 1)
+        self.second = nn.Conv2d(width, width, 3, 1, 1)
+        self.modulate = nn.Linear(descriptor_dim, 2 * width) if descriptor_dim else None
+
+    def forward(self, x, descriptor=None):
+        r"""(B, width, h, w) -> same.
+
+        Args:
+            x: (B, width, h, w).
+            descriptor: (B, descriptor_dim) or None.
+
+        Returns:
+            (B, width, h, w).
+        """
+        y = self.first(x)
+        if self.modulate is not None:
+            scale, shift = self.modulate(descriptor)[..., None, None].chunk(2, 1)
+            y = torch.addcmul(shift, y, 1 + scale)
+        return F.relu(x + self.second(F.relu(y)))
+
+
+class Encoder(nn.Module):
+    r"""The portrait's features at three sizes, a person vector and the shape of the head.
+
+    Ours.
+
+    Args:
+        config: RendererConfig.
+    """
+
+    def __init__(self, config):
+        super().__init__()
+        c = config.width
+        fine, middle = 3 * c // 4, 3 * c // 2
+        self.fine = nn.Sequential(conv(12, fine), conv(fine, fine))
+        self.middle = nn.Sequential(conv(fine, middle, 2), Block(middle))
+        self.coarse = nn.Sequential(
+            conv(middle, 2 * c, 2), *(Block(2 * c) for _ in range(config.encoder_blocks))
+        )
+        self.deep = nn.Sequential(conv(2 * c, 2 * c, 2), conv(2 * c, 2 * c, 2))  # 8x8
+        self.narrow = nn.Conv2d(4 * c, c, 1)
+        self.shape = nn.Sequential(
+            conv(c, c), conv(c, c), conv(c, c), zero(nn.Conv2d(c, 3, 3, 1, 1))
+        )
+
+    def forward(self, portrait, coefficients):
+        r"""All that the frames need of the portrait.
+
+        Args:
+            portrait: (B, 3, 256, 256) in [0, 1].
+            coefficients: (B, 70), the portrait's own.
+
+        Returns:
+            Encoded; its shape without the generic relief.
+        """
+        fine = self.fine(F.pixel_unshuffle(portrait - 0.5, 2))  # (B, 3/4 C, 128, 128)
+        middle = self.middle(fine)  # (B, 3/2 C, 64, 64)
+        coarse = self.coarse(middle)  # (B, 2 C, 32, 32)
+        deep = self.deep(coarse)
+        around = F.interpolate(deep, scale_factor=4, mode="bilinear", align_corners=False)
+        narrow = self.narrow(torch.cat([coarse, around], 1))  # (B, C, 32, 32)
+        on_chart = sample(narrow, place_points(coefficients, chart_points(coefficients)))
+        shape = self.shape(on_chart)  # (B, 3, 48, 48)
+        return Encoded(portrait, fine, middle, narrow, deep.mean((2, 3)), shape, coefficients)
+
+
+def chart_points(coefficients):
+    r"""The front of the ellipsoid at the centres of the chart's cells.
+
+    Ours.
+
+    Args:
+        coefficients: (B, 70), for batch, dtype and device.
+
+    Returns:
+        (B, 48, 48, 3) in head coordinates.
+    """
+    place = pixel_grid(CHART, coefficients) * coefficients.new_tensor(CHART_HALF)
+    x, y = place[..., 0], -place[..., 1]
+    off = ((x - CENTRE[0]) / RADII[0]) ** 2 + ((y - CENTRE[1]) / RADII[1]) ** 2
+    z = CENTRE[2] + RADII[2] * (1 - off).clamp(min=0).sqrt()
+    return torch.stack([x, y, z], -1).expand(len(coefficients), -1, -1, -1)
+
+
+class Motion(nn.Module):
+    r"""Geometry and descriptor to flow, at 64x64.
+
+    Ours: PIRenderer's warping network learns the whole flow, this one the rest of it.
+
+    Args:
+        config: RendererConfig.
+    """
+
+    def __init__(self, config):
+        super().__init__()
+        c = config.width
+        self.relief = nn.Parameter(torch.zeros(1, CHART, CHART))
+        self.basis = nn.Parameter(torch.zeros(64, 3, CHART, CHART))
+        self.enter = conv(c + 9, 2 * c)
+        self.blocks = nn.ModuleList(Block(2 * c, config.descriptor_dim) for _ in range(3))
+        self.widen = conv(2 * c, c)
+        self.flow = zero(nn.Conv2d(c, 3, 3, 1, 1))
+
+    def analytic(self, encoded, target, expression):
+        r"""Backward flow of the turned head with its learned relief and expression.
+
+        Ours.
+
+        Args:
+            encoded: Encoded.
+            target: (B, 70) raw coefficients of the frame.
+            expression: (B, 64) target minus portrait [std].
+
+        Returns:
+            (flow (B, 64, 64, 2) in halves of the frame, geometry (B, 9, 64, 64) for the network).
+        """
+        places = pixel_grid(GRID, target)
+        points, rays, distance = head_points(target, places)
+        follow = ((FAR - distance) / (FAR - NEAR)).clamp(0, 1)
+        follow = (follow * follow * (3 - 2 * follow))[..., None]  # smooth at both ends
+        moved = torch.einsum("bk,kcyx->bcyx", expression, self.basis)  # (B, 3, 48, 48)
+        relief, shift = encoded.shape.split((1, 2), 1)
+        chart = pixel_grid(CHART, target) + shift.permute(0, 2, 3, 1)
+        maps = sample(torch.cat([relief + self.relief, moved], 1), chart)
+        maps = sample(maps, chart_place(points)).permute(0, 2, 3, 1)  # (B, 64, 64, 4)
+        points = points - maps[..., :1] * rays  # towards the camera
+        source = place_points(encoded.coefficients, points - maps[..., 1:])
+        home = place_points(target, points)  # not `places`: equal poses must cancel to exact zero
+        flow = (source - home) * follow
+        geometry = torch.cat([flow / FLOW_UNIT, follow, points, maps[..., 1:]], -1)
+        return flow, geometry.permute(0, 3, 1, 2)
+
+    def forward(self, encoded, target, expression, descriptor):
+        r"""The whole flow, what is hidden, and features for the decoder.
+
+        Args:
+            encoded: Encoded.
+            target: (B, 70) raw coefficients of the frame.
+            expression: (B, 64) target minus portrait [std].
+            descriptor: (B, descriptor_dim).
+
+        Returns:
+            (flow (B, 2, 64, 64), visible (B, 1, 64, 64) in [0, 1], features (B, C, 64, 64)).
+        """
+        flow, geometry = self.analytic(encoded, target, expression)
+        places = pixel_grid(32, flow) + F.avg_pool2d(flow.permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)
+        x = self.enter(torch.cat([sample(encoded.coarse, places), F.avg_pool2d(geometry, 2)], 1))
+        for block in self.blocks:
+            x = block(x, descriptor)
+        x = self.widen(double(x))  # (B, C, 64, 64)
+        residual, hidden = self.flow(x).split((2, 1), 1)
+        return flow.permute(0, 3, 1, 2) + FLOW_UNIT * residual, torch.sigmoid(2 - hidden), x
+
+
+class Renderer(nn.Module):
+    r"""I~_t = renderer(portrait, coefficients around t).
+
+    Paper: Sec. 3.3, in place of PIRenderer [36].
+
+    Args:
+        config: RendererConfig.
+    """
+
+    def __init__(self, config):
+        super().__init__()
+        self.config = config
+        c, d = config.width, config.descriptor_dim
+        fine, middle = 3 * c // 4, 3 * c // 2
+        self.register_buffer("mean", torch.zeros(COEFFICIENT_DIM))
+        self.register_buffer("std", torch.ones(COEFFICIENT_DIM))
+        self.encoder = Encoder(config)
+        self.describe = nn.Sequential(
+            nn.Linear((config.window + 1) * COEFFICIENT_DIM + 2 * c, d), nn.ReLU(),
+            nn.Linear(d, d), nn.ReLU(),
+        )  # fmt: skip
+        self.motion = Motion(config)
+        self.merge = conv(middle + c, middle)
+        self.edit = Block(middle, d)
+        self.rise = nn.Conv2d(middle, fine, 1)
+        self.paint = nn.Sequential(conv(2 * fine, fine), conv(fine, fine))
+        self.colour = zero(nn.Conv2d(fine, 16, 3, 1, 1))  # 4 channels at 2x2 pixels
+
+    def set_statistics(self, coefficients):
+        r"""Remember mean and std of the training coefficients.
+
+        Args:
+            coefficients: (N, 70).
+        """
+        std = coefficients.std(0)
+        self.mean.copy_(coefficients.mean(0))
+        self.std.copy_(std.clamp(min=1e-3 * std.max().item()))
+
+    def encode(self, portrait, coefficients=None):
+        r"""All that is computed once a portrait.
+
+        Paper: Sec. 3.3; PIRenderer encodes the portrait again for every frame.
+
+        Args:
+            portrait: (B, 3, 256, 256) in [0, 1].
+            coefficients: (B, 257) or (B, 70), the portrait's own; None takes it for the average
+                of the training data, seen from the front.
+
+        Returns:
+            Encoded.
+
+        Raises:
+            ValueError: portrait or coefficients have another shape.
+        """
+        if portrait.shape[1:] != (3, IMAGE_SIZE, IMAGE_SIZE):
+            raise ValueError(f"portrait has shape {tuple(portrait.shape)}; (B, 3, 256, 256) needed")
+        if coefficients is None:
+            coefficients = self.mean.expand(len(portrait), -1)
+        if coefficients.shape[-1] == 257:
+            parts = [coefficients[:, block] for block in (ANGLE, EXP, TRANS)]
+            coefficients = torch.cat(parts, -1)
+        if coefficients.shape != (len(portrait), COEFFICIENT_DIM):
+            raise ValueError(f"coefficients have shape {tuple(coefficients.shape)}; "
+                             f"({len(portrait)}, 70) or ({len(portrait)}, 257) needed")  # fmt: skip
+        return self.encoder(portrait, coefficients)
+
+    def render(self, encoded, coefficients):
+        r"""One frame for each window of coefficients, with its parts.
+
+        Paper: Sec. 3.3.
+
+        Args:
+            encoded: Encoded of batch B, or of batch 1 for B frames of one portrait.
+            coefficients: (B, window, 70), the frame in the middle; or (B, 70), standing still.
+
+        Returns:
+            Rendered.
+
+        Raises:
+            ValueError: the coefficients have another shape.
+        """
+        if coefficients.ndim == 2:
+            coefficients = coefficients[:, None].expand(-1, self.config.window, -1)
+        if coefficients.shape[1:] != (self.config.window, COEFFICIENT_DIM):
+            raise ValueError(f"coefficients have shape {tuple(coefficients.shape)}; "
+                             f"(B, {self.config.window}, 70) or (B, 70) needed")  # fmt: skip
+        encoded = Encoded(*(x.expand(len(coefficients), *x.shape[1:]) for x in encoded))
+        target = coefficients[:, self.config.window // 2]  # (B, 70)
+        away = (coefficients - encoded.coefficients[:, None]) / self.std
+        own = (encoded.coefficients - self.mean) / self.std
+        descriptor = self.describe(torch.cat([away.flatten(1), own, encoded.person], 1))
+        expression = away[:, self.config.window // 2, EXP_70]
+        flow, visible, x = self.motion(encoded, target, expression, descriptor)
+        x = self.merge(torch.cat([_warp(encoded.middle, flow) * visible, x], 1))
+        x = double(self.rise(self.edit(x, descriptor)))  # (B, 3/4 C, 128, 128)
+        x = self.paint(torch.cat([_warp(encoded.fine, flow), x], 1))
+        new, still = F.pixel_shuffle(self.colour(x), 2).split((3, 1), 1)
+        still = torch.sigmoid(still - 4)  # nothing stands still beyond its own flow at first
+        warped = _warp(encoded.image, flow)
+        image = warped + still * (encoded.image - warped) + new
+        return Rendered(image, warped, flow, still)
+
+    def forward(self, encoded, coefficients):
+        r"""One frame for each window of coefficients.
+
+        Paper: Sec. 3.3, I~_t.
+
+        Args:
+            encoded: Encoded of batch B, or of batch 1 for B frames of one portrait.
+            coefficients: (B, window, 70), the frame in the middle; or (B, 70), standing still.
+
+        Returns:
+            (B, 3, 256, 256) in [0, 1].
+        """
+        return self.render(encoded, coefficients).image.clamp(0, 1)
+
+
+def _warp(x, flow):
+    """Maps of any size read along the flow."""
+    while flow.shape[-1] < x.shape[-1]:
+        flow = double(flow)
+    return sample(x, pixel_grid(x.shape[-1], x) + flow.permute(0, 2, 3, 1))
