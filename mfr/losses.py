@@ -5,27 +5,29 @@ loss and GAN loss". Perceptual and style terms compare feature maps of any froze
 where the user has it, our identity net otherwise.
 """
 
+import torch
 from torch import nn
 from torch.nn import functional as F
 
 from mfr.identity import identity_loss
 
 
-def perceptual_loss(features, fake, real):
-    r"""mean_k mean |phi_k(fake) - phi_k(real)|.
+def perceptual_loss(fake, real):
+    r"""mean_k mean |phi_k(fake) - phi_k(real)| over the maps phi_k.
 
     Paper: Sec. 3.3; its formula and weights are those of PIRenderer [36].
 
     Args:
-        features: callable, images -> list of maps (B, C, h, w), frozen.
-        fake: (B, 3, 256, 256) in [0, 1].
-        real: same shape.
+        fake: list of maps (B, C, h, w) of the rendered frames.
+        real: list of the same shapes, of the true frames.
 
     Returns:
         A scalar.
+
+    Raises:
+        ValueError: the lists differ in length.
     """
-    pairs = list(zip(features(fake), features(real), strict=True))
-    return sum((a - b.detach()).abs().mean() for a, b in pairs) / len(pairs)
+    return _mean(fake, real, lambda x: x)
 
 
 def gram(x):
@@ -43,21 +45,29 @@ def gram(x):
     return flat @ flat.transpose(1, 2) / (flat.shape[1] * flat.shape[2])
 
 
-def style_loss(features, fake, real):
+def style_loss(fake, real):
     r"""mean_k mean |G(phi_k(fake)) - G(phi_k(real))|: texture, wherever it is.
 
     Paper: Sec. 3.3; its formula is that of PIRenderer [36].
 
     Args:
-        features: callable, images -> list of maps (B, C, h, w), frozen.
-        fake: (B, 3, 256, 256) in [0, 1].
-        real: same shape.
+        fake: list of maps (B, C, h, w) of the rendered frames.
+        real: list of the same shapes, of the true frames.
 
     Returns:
         A scalar.
+
+    Raises:
+        ValueError: the lists differ in length.
     """
-    pairs = list(zip(features(fake), features(real), strict=True))
-    return sum((gram(a) - gram(b.detach())).abs().mean() for a, b in pairs) / len(pairs)
+    return _mean(fake, real, gram)
+
+
+def _mean(fake, real, of):
+    """Mean over the maps of the mean absolute difference of something of each."""
+    if len(fake) != len(real):
+        raise ValueError(f"fake has {len(fake)} maps, real {len(real)}; as many are needed")
+    return sum((of(a) - of(b)).abs().mean() for a, b in zip(fake, real)) / len(fake)
 
 
 class PatchDiscriminator(nn.Module):
@@ -141,10 +151,14 @@ def renderer_loss(rendered, real, config, V=None, features=None, discriminator=N
     terms = {}
     if config.pixel_weight:
         terms["pixel"] = (fake - real).abs().mean()
+    if features and (config.perceptual_weight or config.style_weight):
+        with torch.no_grad():
+            true_maps = features(real)
+        maps = features(fake)
     if config.perceptual_weight and features:
-        terms["perceptual"] = perceptual_loss(features, fake, real)
+        terms["perceptual"] = perceptual_loss(maps, true_maps)
     if config.style_weight and features:
-        terms["style"] = style_loss(features, fake, real)
+        terms["style"] = style_loss(maps, true_maps)
     if config.warp_weight:
         terms["warp"] = (rendered.warped - real).abs().mean()
     if config.identity_weight and V:
@@ -152,4 +166,4 @@ def renderer_loss(rendered, real, config, V=None, features=None, discriminator=N
     if config.gan_weight and discriminator:
         terms["gan"] = gan_loss(discriminator, fake)
     total = sum(getattr(config, f"{name}_weight") * term for name, term in terms.items())
-    return total, {name: float(term) for name, term in terms.items()}
+    return total, {name: float(term.detach()) for name, term in terms.items()}

@@ -1,8 +1,8 @@
 r"""Frames to the 257 face coefficients: the compact regressor that stands in for Deep3DFaceRecon.
 
-Paper: Sec. 4.1.3 takes pose and expression "from the 3DMM reconstruction operation [10]". Angles are
-read off positions, so the network is told where each pixel is (two coordinate channels) and never
-averages over the picture before its last layers.
+Paper: Sec. 4.1.3 takes pose and expression from a 3DMM reconstruction [10]. Angles are read off
+positions, so the network is told where each pixel is (two coordinate channels) and never averages
+over the picture before its last layers.
 """
 
 import numpy as np
@@ -150,7 +150,7 @@ def reconstruction_loss(net, images, coefficients):
     total = sum(weight * terms[name] for name, (_, weight) in zip(names, BLOCK_WEIGHTS))
     terms["landmarks"] = landmark_error(found, coefficients)
     total = total + PIXEL_WEIGHT * terms["landmarks"]
-    return total, {name: float(term) for name, term in terms.items()}
+    return total, {name: float(term.detach()) for name, term in terms.items()}
 
 
 def landmark_error(found, truth):
@@ -187,9 +187,10 @@ def reconstruct(net, frames, smoothing=1.0, batch_size=32):
     Raises:
         ValueError: the frames have another shape or type, or there are none.
     """
-    if frames.dtype != np.uint8 or frames.shape[1:] != (IMAGE_SIZE, IMAGE_SIZE, 3) or not len(frames):
-        raise ValueError(f"frames are {frames.dtype} {frames.shape}; uint8 (L, 256, 256, 3), L >= 1, "
-                         "is needed")  # fmt: skip
+    known = frames.dtype == np.uint8 and frames.shape[1:] == (IMAGE_SIZE, IMAGE_SIZE, 3)
+    if not known or not len(frames):
+        raise ValueError(f"frames are {frames.dtype} {frames.shape}; uint8 (L, 256, 256, 3) with "
+                         "L >= 1 is needed")  # fmt: skip
     device = net.mean.device
     found = []
     for start in range(0, len(frames), batch_size):

@@ -339,8 +339,9 @@ class Motion(nn.Module):
             (flow (B, 2, 64, 64), visible (B, 1, 64, 64) in [0, 1], features (B, C, 64, 64)).
         """
         flow, geometry = self.analytic(encoded, target, expression)
-        places = pixel_grid(32, flow) + F.avg_pool2d(flow.permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)
-        x = self.enter(torch.cat([sample(encoded.coarse, places), F.avg_pool2d(geometry, 2)], 1))
+        halved = F.avg_pool2d(flow.permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)
+        seen = sample(encoded.coarse, pixel_grid(GRID // 2, flow) + halved)  # (B, C, 32, 32)
+        x = self.enter(torch.cat([seen, F.avg_pool2d(geometry, 2)], 1))
         for block in self.blocks:
             x = block(x, descriptor)
         x = self.widen(double(x))  # (B, C, 64, 64)
