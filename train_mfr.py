@@ -20,7 +20,8 @@ from pathlib import Path
 import torch
 
 from mfr import checkpoint, config, files
-from mfr.training import STAGES, AveragedWeights, pick_device
+from mfr.stages import STAGES
+from mfr.training import AveragedWeights, pick_device
 
 
 def train(stage, run, resume=False, dry_run=False):
@@ -80,8 +81,8 @@ def train(stage, run, resume=False, dry_run=False):
         if not torch.isfinite(size):
             raise ValueError(not_a_number(stage, step, terms))
         optimizer.step()
-        average.update(stage.network)
-        if adversary and terms.get("gan") is not None:
+        average.update(stage.network, step)
+        if adversary and "gan" in terms:
             adversary.zero_grad(set_to_none=True)
             stage.adversary_loss().backward()
             adversary.step()
@@ -111,8 +112,23 @@ def train(stage, run, resume=False, dry_run=False):
     if dry_run:
         print("dry run   one step done, nothing written")
     else:
+        finish(stage, weights_file)
         print(f"done      best held-out loss {best:.4f}: {weights_file}")
     return best
+
+
+def finish(stage, weights_file):
+    r"""Let a stage complete its best weights, and write them again.
+
+    Args:
+        stage: trained.
+        weights_file: its STAGE.pt.
+    """
+    best = checkpoint.load(weights_file, stage.name, stage.device)
+    checkpoint.restore(stage.network, best["model"], weights_file)
+    stage.finish(stage.network.eval())
+    more = {"step": best["step"], "held_out": best["held_out"]}
+    checkpoint.save(weights_file, stage.name, stage.config, stage.network.state_dict(), **more)
 
 
 def learning_rate(step, settings):

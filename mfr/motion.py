@@ -1,0 +1,148 @@
+r"""The generator of listener motion: data statistics + noise predictor + diffusion in one module.
+
+Everything outside speaks raw units (radians, Deep3D's coefficients, dB); everything inside speaks
+standard deviations. The statistics are buffers, so a checkpoint cannot be used without its own.
+"""
+
+import torch
+from torch import nn
+
+from mfr import fam
+from mfr.clips import ClipDenoiser
+from mfr.config import AUDIO_DIM, COEFFICIENT_DIM
+from mfr.diffusion import GaussianDiffusion, cosine_beta_schedule, linear_beta_schedule
+
+SCHEDULES = {"linear": linear_beta_schedule, "cosine": cosine_beta_schedule}
+
+
+class Standardise(nn.Module):
+    r"""(x - mean) / std per dimension, and back.
+
+    Ours: the three coefficient groups differ tenfold in size, so Eq. (3) on raw values would be
+    about expressions alone.
+
+    Args:
+        dim: D, numbers a frame.
+    """
+
+    def __init__(self, dim):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(dim))
+        self.register_buffer("std", torch.ones(dim))
+
+    def fit(self, frames):
+        r"""Take mean and standard deviation from data.
+
+        Args:
+            frames: (N, D), all frames of the training clips; a dimension that never moves keeps
+                a std of 1e-3 of the largest, so that it cannot blow up.
+        """
+        std, mean = torch.std_mean(frames.double(), dim=0)
+        self.mean.copy_(mean)
+        self.std.copy_(std.clamp(min=1e-3 * std.max().item()))
+
+    def forward(self, x):
+        r"""Raw units to standard deviations, (..., D) -> (..., D).
+
+        Args:
+            x: (..., D) in raw units.
+
+        Returns:
+            (..., D).
+        """
+        return (x - self.mean) / self.std
+
+    def back(self, x):
+        r"""Standard deviations to raw units.
+
+        Args:
+            x: (..., D).
+
+        Returns:
+            (..., D) in raw units.
+        """
+        return x * self.std + self.mean
+
+
+class MotionModel(nn.Module):
+    r"""p(listener motion | speaker, portrait, attitude).
+
+    Paper: Sec. 3.1, 3.2.
+
+    Args:
+        config: MotionConfig.
+    """
+
+    def __init__(self, config):
+        super().__init__()
+        self.config = config
+        self.network = fam.build(config)
+        self.diffusion = GaussianDiffusion(SCHEDULES[config.schedule](config.T), config.variance)
+        self.listener = Standardise(COEFFICIENT_DIM)
+        self.speaker = Standardise(COEFFICIENT_DIM)
+        self.audio = Standardise(AUDIO_DIM)
+
+    def standardised(self, cond):
+        r"""A raw Condition as the network wants it.
+
+        Args:
+            cond: Condition in raw units.
+
+        Returns:
+            Condition in standard deviations; without the reference where the config has none.
+        """
+        reference = self.listener(cond.reference) if self.config.reference else None
+        return cond._replace(
+            audio=self.audio(cond.audio), speaker=self.speaker(cond.speaker), reference=reference
+        )
+
+    def loss(self, listener, cond, generator, by_quartile=False):
+        r"""Eq. (3) on raw data; the attitude of some clips is dropped for guidance.
+
+        Args:
+            listener: (B, L, 70) raw motion.
+            cond: Condition in raw units.
+            generator: source of t, noise and of which attitudes are dropped.
+            by_quartile: also return the loss per quarter of t.
+
+        Returns:
+            Scalar; with by_quartile (scalar, (4,)).
+        """
+        cond = fam.drop_attitude(cond, self.config.attitude_dropout, generator)
+        cond = self.standardised(cond)
+        return self.diffusion.noise_loss(
+            self.network, self.listener(listener), cond, generator, by_quartile
+        )
+
+    @torch.no_grad()
+    def sample(
+        self, cond, samples, generator, steps=None, guidance=None, eta=0.0, progress=None
+    ):  # fmt: skip
+        r"""Draw several responses to one clip, all its windows denoised together.
+
+        Paper: Eq. (1), Sec. 3.3.
+
+        Args:
+            cond: Condition of one clip in raw units: audio (1, L, 45), speaker (1, L, 70),
+                identity (1, V), reference (1, 70), attitude (1, 3); L of any length.
+            samples: K.
+            generator: torch.Generator on the module's device.
+            steps: DDIM steps; None takes the config's, 0 the whole chain of Eq. (1).
+            guidance: weight of the attitude; None takes the config's, 1 is none.
+            eta: noise of DDIM, 0 .. 1.
+            progress: progress(done, total), or None.
+
+        Returns:
+            (K, L, 70) in raw units.
+        """
+        steps = self.config.sample_steps if steps is None else steps
+        guidance = self.config.guidance if guidance is None else guidance
+        denoiser = ClipDenoiser(
+            self.network, self.standardised(cond), self.config.window, self.config.stride,
+            guidance=guidance,
+        )  # fmt: skip
+        shape = (samples, cond.speaker.shape[1], COEFFICIENT_DIM)
+        x_0 = self.diffusion.sample(
+            denoiser, shape, None, generator, steps or None, eta, progress
+        )  # fmt: skip
+        return self.listener.back(x_0)

@@ -1,0 +1,421 @@
+r"""What train_mfr.py's one loop trains: for every stage its network, its data and its loss.
+
+A stage says how to draw a batch and what the loss is; the loop, the optimiser and the files are
+the script's. Sound and pictures are read once, at the start, and stay in memory.
+"""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from mfr import checkpoint
+from mfr.data import FrameData, MotionData, held_out, portrait_of, read_clips
+from mfr.identity import IdentityNet, MarginHead, recognition_loss
+from mfr.losses import PatchDiscriminator, discriminator_loss, renderer_loss
+from mfr.motion import MotionModel
+from mfr.reconstruction import ReconstructionNet, augment, reconstruction_loss
+from mfr.renderer import Renderer
+
+WEIGHTS = Path(__file__).parent / "weights"
+HELD_OUT_FRAMES = 256  # of the image stages: enough to tell two checkpoints apart
+HELD_OUT_WINDOWS = 512
+
+
+class Stage:
+    r"""What the loop needs of a stage.
+
+    Ours: `network` is kept, `modules` holds all that the main optimiser trains, `adversary` what
+    a second one trains against it.
+
+    Args:
+        config: the stage's dataclass.
+        data: ViCo-layout folder.
+        run: folder of this run, where weights of earlier stages are looked for.
+        device: torch.device.
+    """
+
+    adversary = None
+
+    def __init__(self, config, data, run, device):
+        self.config, self.device = config, device
+        self.train_clips, self.held_clips = held_out(read_clips(data))
+        self.folder = Path(data)
+        self.build(Path(run))
+        self.modules.to(device)
+
+    def evaluation(self):
+        r"""A generator for held-out batches: the same at every evaluation, none of training's.
+
+        Returns:
+            torch.Generator on the CPU, freshly seeded.
+        """
+        return torch.Generator().manual_seed(1)
+
+    def finish(self, network):
+        r"""What is left to do with the best network once training is over.
+
+        Args:
+            network: with the weights that are kept.
+        """
+
+    def _frozen_identity(self, run):
+        """The identity net of this run, or the bundled one."""
+        return load_identity(identity_file(run), self.device).requires_grad_(False)
+
+
+def identity_file(run):
+    r"""Where the identity net of a run is: its own, or the bundled one.
+
+    Args:
+        run: folder of the run.
+
+    Returns:
+        A Path, whether or not it exists.
+    """
+    own = Path(run) / "identity.pt"
+    return own if own.exists() else WEIGHTS / "identity.pt"
+
+
+def load_identity(path, device="cpu"):
+    r"""The identity net of a weights file, ready for use.
+
+    Args:
+        path: identity.pt.
+        device: where to put it.
+
+    Returns:
+        IdentityNet in evaluation mode.
+    """
+    content = checkpoint.load(path, "identity", device)
+    net = IdentityNet(content["config"]).to(device)
+    checkpoint.restore(net, content["model"], path)
+    return net.eval()
+
+
+class IdentityStage(Stage):
+    r"""V of Eq. 6: tell the training people apart under a margin."""
+
+    name, unit = "identity", "frames"
+
+    def build(self, run):
+        r"""Networks and frames.
+
+        Args:
+            run: folder of this run.
+        """
+        self.frames = FrameData(self.train_clips, window=1)
+        self.held = FrameData(self.held_clips, window=1, people=self.frames.people)
+        people = len(self.frames.people)
+        self.network = IdentityNet(self.config)
+        self.modules = nn.ModuleDict({"network": self.network, "head": MarginHead(people, self.config)})
+        chance = torch.log(torch.tensor(float(people))).item()
+        self.expect = f"loss about {chance:.1f} + margin at step 0 (chance among {people} people)"
+
+    def describe(self):
+        r"""One line about the data.
+
+        Returns:
+            The line.
+        """
+        return (f"data      {self.folder}: {len(self.frames.frames)} frames of "
+                f"{len(self.frames.people)} people; {len(self.held.frames)} held out")  # fmt: skip
+
+    def loss(self, step, draw, noise):
+        r"""Margin softmax on augmented frames.
+
+        Args:
+            step: from 0.
+            draw: generator that chooses the frames.
+            noise: generator on the device, of the augmentation.
+
+        Returns:
+            (scalar, dict of terms).
+        """
+        index = self.frames.draw(self.config.batch_size, draw)
+        images = augment(self.frames.images(index).to(self.device), noise)
+        person = self.frames.person[index].to(self.device)
+        return recognition_loss(self.network, self.modules["head"], images, person), {}
+
+    def held_out_loss(self, network):
+        r"""The same loss on held-out frames of people seen in training.
+
+        Args:
+            network: IdentityNet.
+
+        Returns:
+            float.
+        """
+        known = (self.held.person >= 0).nonzero()[:, 0]
+        if not len(known):
+            return float("nan")
+        index = known[torch.randperm(len(known), generator=self.evaluation())[:HELD_OUT_FRAMES]]
+        total = 0.0
+        for part in index.split(32):
+            images = self.held.images(part).to(self.device)
+            person = self.held.person[part].to(self.device)
+            loss = recognition_loss(network, self.modules["head"], images, person)
+            total += float(loss) * len(part)
+        return total / len(index)
+
+
+class ReconstructionStage(Stage):
+    r"""Frames to coefficients, taught by the data's own coefficients."""
+
+    name, unit = "reconstruction", "frames"
+    expect = "each term about 1 at step 0 (units of one standard deviation)"
+
+    def build(self, run):
+        r"""Network and frames.
+
+        Args:
+            run: folder of this run.
+        """
+        self.frames = FrameData(self.train_clips, window=1)
+        self.held = FrameData(self.held_clips, window=1)
+        self.network = ReconstructionNet(self.config)
+        self.network.set_statistics(self.frames.coefficients)
+        self.modules = nn.ModuleDict({"network": self.network})
+
+    def describe(self):
+        r"""One line about the data.
+
+        Returns:
+            The line.
+        """
+        return (f"data      {self.folder}: {len(self.frames.frames)} frames; "
+                f"{len(self.held.frames)} held out")  # fmt: skip
+
+    def loss(self, step, draw, noise):
+        r"""reconstruction_loss on augmented frames.
+
+        Args:
+            step: from 0.
+            draw: generator that chooses the frames.
+            noise: generator on the device, of the augmentation.
+
+        Returns:
+            (scalar, dict of terms).
+        """
+        index = self.frames.draw(self.config.batch_size, draw)
+        images = augment(self.frames.images(index).to(self.device), noise)
+        return reconstruction_loss(
+            self.network, images, self.frames.coefficients[index].to(self.device)
+        )
+
+    def held_out_loss(self, network):
+        r"""The same loss on held-out frames as they are.
+
+        Args:
+            network: ReconstructionNet.
+
+        Returns:
+            float.
+        """
+        index = self.held.draw(HELD_OUT_FRAMES, self.evaluation())
+        total = 0.0
+        for part in index.split(32):
+            truth = self.held.coefficients[part].to(self.device)
+            images = self.held.images(part).to(self.device)
+            total += float(reconstruction_loss(network, images, truth)[0]) * len(part)
+        return total / len(index)
+
+    def finish(self, network):
+        r"""Remember what the training frames look like, so that strange ones can be told.
+
+        Args:
+            network: ReconstructionNet, trained.
+        """
+        index = self.frames.draw(512, self.evaluation())
+        network.fit_familiarity(augment(self.frames.images(index), self.evaluation()).to(self.device))
+
+
+class MotionStage(Stage):
+    r"""Eq. 3: the noise in windows of the listeners' motion."""
+
+    name, unit = "motion", "windows"
+    expect = "loss 1.00 at step 0 (the output layer starts at zero, and E[eps^2] = 1)"
+
+    def build(self, run):
+        r"""Model and clips.
+
+        Args:
+            run: folder of this run, with identity.pt.
+        """
+        V = self._frozen_identity(run)
+        self.data, self.held = MotionData(self.train_clips), MotionData(self.held_clips)
+        for data in (self.data, self.held):
+            data.identity = portraits_to_vectors(V, data.clips, self.device)
+        if self.data.identity.shape[1] != self.config.identity_dim:
+            raise ValueError(f"identity vectors have {self.data.identity.shape[1]} numbers; the "
+                             f"motion config says {self.config.identity_dim}")  # fmt: skip
+        self.network = MotionModel(self.config)
+        self.network.listener.fit(torch.cat(self.data.listener))
+        self.network.speaker.fit(torch.cat(self.data.speaker))
+        self.network.audio.fit(torch.cat(self.data.audio))
+        self.network.diffusion.to(self.device)
+        self.modules = nn.ModuleDict({"network": self.network})
+
+    def describe(self):
+        r"""One line about the data.
+
+        Returns:
+            The line.
+        """
+        return (f"data      {self.folder}: {len(self.data.clips)} clips, {self.data.num_frames} "
+                f"frames at 30 fps; {len(self.held.clips)} clips held out")  # fmt: skip
+
+    def loss(self, step, draw, noise):
+        r"""noise_loss on random windows, with its four quarters of t as terms.
+
+        Args:
+            step: from 0.
+            draw: generator that chooses the windows.
+            noise: generator on the device, of t and the noise.
+
+        Returns:
+            (scalar, dict of terms).
+        """
+        listener, cond = self.data.draw(self.config.batch_size, self.config.window, draw)
+        loss, quarters = self.network.loss(
+            listener.to(self.device), cond.to(self.device), noise, by_quartile=True
+        )
+        return loss, {f"t{i + 1}/4": q for i, q in enumerate(quarters) if q.isfinite()}
+
+    def held_out_loss(self, network):
+        r"""noise_loss on fixed held-out windows, steps and noise.
+
+        Args:
+            network: MotionModel.
+
+        Returns:
+            float.
+        """
+        generator = self.evaluation()
+        noise = torch.Generator(self.device).manual_seed(1)
+        total = 0.0
+        for _ in range(HELD_OUT_WINDOWS // 64):
+            listener, cond = self.held.draw(64, self.config.window, generator)
+            total += float(network.loss(listener.to(self.device), cond.to(self.device), noise))
+        return total / (HELD_OUT_WINDOWS // 64)
+
+
+def portraits_to_vectors(V, clips, device):
+    r"""V(I_l) of every clip's listener.
+
+    Paper: Sec. 3.2, the identity feature.
+
+    Args:
+        V: IdentityNet.
+        clips: N rows.
+        device: where V is.
+
+    Returns:
+        (N, identity_dim) on the CPU.
+    """
+    known = {}
+    for clip in clips:
+        if clip.listener not in known:
+            picture = torch.from_numpy(portrait_of(clip).copy()).permute(2, 0, 1)[None]
+            with torch.no_grad():
+                known[clip.listener] = V(picture.to(device).float() / 255).cpu()
+    return torch.cat([known[clip.listener] for clip in clips])
+
+
+class RendererStage(Stage):
+    r"""Sec. 3.3: one frame of a video from another and its coefficients."""
+
+    name, unit = "renderer", "frames"
+    expect = "the pixel term starts at that of a rigidly turned head"
+
+    def build(self, run):
+        r"""Renderer, discriminator, the frozen V and frames.
+
+        Args:
+            run: folder of this run, with identity.pt.
+        """
+        self.V = self._frozen_identity(run)
+        self.frames = FrameData(self.train_clips, self.config.window)
+        self.held = FrameData(self.held_clips, self.config.window)
+        self.network = Renderer(self.config)
+        self.network.set_statistics(self.frames.windows[:, self.config.window // 2])
+        self.modules = nn.ModuleDict({"network": self.network})
+        if self.config.gan_weight:
+            self.adversary = PatchDiscriminator().to(self.device)
+
+    def describe(self):
+        r"""One line about the data.
+
+        Returns:
+            The line.
+        """
+        return (f"data      {self.folder}: {len(self.frames.frames)} frames of "
+                f"{int(self.frames.video.max()) + 1} videos; {len(self.held.frames)} held out")  # fmt: skip
+
+    def pair(self, frames, index, draw):
+        r"""Portraits, the windows to render from them, and the true frames.
+
+        Args:
+            frames: FrameData.
+            index: (B,) the frames to render; each portrait is another frame of its video.
+            draw: generator that chooses the portraits.
+
+        Returns:
+            (portrait (B, 3, 256, 256), its coefficients (B, 70), windows (B, W, 70),
+            real (B, 3, 256, 256)), on the device.
+        """
+        other = frames.partner(index, draw)
+        middle = self.config.window // 2
+        parts = (frames.images(other), frames.windows[other, middle], frames.windows[index],
+                 frames.images(index))  # fmt: skip
+        return tuple(part.to(self.device) for part in parts)
+
+    def loss(self, step, draw, noise):
+        r"""renderer_loss; the discriminator joins at config.gan_start.
+
+        Args:
+            step: from 0.
+            draw: generator that chooses frames and portraits.
+            noise: not needed here.
+
+        Returns:
+            (scalar, dict of terms).
+        """
+        index = self.frames.draw(self.config.batch_size, draw)
+        portrait, own, windows, real = self.pair(self.frames, index, draw)
+        rendered = self.network.render(self.network.encode(portrait, own), windows)
+        judge = self.adversary if step >= self.config.gan_start else None
+        self.fake, self.real = rendered.image.detach(), real
+        return renderer_loss(rendered, real, self.config, self.V, self.V.features, judge)
+
+    def adversary_loss(self):
+        r"""The discriminator's loss on the batch that was just rendered.
+
+        Returns:
+            A scalar.
+        """
+        return discriminator_loss(self.adversary, self.fake, self.real)
+
+    def held_out_loss(self, network):
+        r"""Mean absolute pixel error on held-out videos.
+
+        Args:
+            network: Renderer.
+
+        Returns:
+            float, in [0, 1].
+        """
+        generator = self.evaluation()
+        index = self.held.draw(HELD_OUT_FRAMES // 2, generator)
+        total = 0.0
+        for part in index.split(16):
+            portrait, own, windows, real = self.pair(self.held, part, generator)
+            fake = network(network.encode(portrait, own), windows)
+            total += float((fake - real).abs().mean()) * len(part)
+        return total / len(index)
+
+
+STAGES = {
+    stage.name: stage
+    for stage in (IdentityStage, ReconstructionStage, MotionStage, RendererStage)
+}
