@@ -12,6 +12,7 @@ from functools import lru_cache
 import torch
 from torch.nn import functional as F
 
+from mfr.diffusion import Guided
 from mfr.fam import Condition
 
 
@@ -134,17 +135,18 @@ class ClipDenoiser:
         cond: Condition of B clips of L frames.
         window: [frames].
         stride: [frames].
+        guidance: weight of the attitude (see Guided), >= 0; 1 is none.
 
     Raises:
-        ValueError: L, window or stride is not allowed.
+        ValueError: L, window, stride or guidance is not allowed.
     """
 
-    def __init__(self, eps_model, cond, window=40, stride=20):
-        self.eps_model = eps_model
+    def __init__(self, eps_model, cond, window=40, stride=20, guidance=1.0):
+        self.eps_model = eps_model if guidance == 1 else Guided(eps_model, guidance)
         self.clips, self.length = cond.audio.shape[:2]
         self.window, self.stride = window, stride
         with torch.no_grad():
-            self.prepared = eps_model.prepare(split_condition(cond, window, stride))
+            self.prepared = self.eps_model.prepare(split_condition(cond, window, stride))
 
     def __call__(self, x_t, t, cond=None):
         r"""The noise in whole clips.
@@ -165,7 +167,7 @@ class ClipDenoiser:
             raise ValueError(f"x_t has shape {tuple(x_t.shape)}; allowed: {allowed}")
         x = x_t.unflatten(0, (self.clips, -1))  # (B, K, L, D)
         x = split(x, self.window, self.stride).transpose(1, 2)  # (B, W, K, window, D)
-        t = t.view(self.clips, 1, -1).expand(x.shape[:3]).flatten()  # (B W K,)
+        t = t.reshape(self.clips, 1, -1).expand(x.shape[:3]).flatten()  # (B W K,)
         eps = self.eps_model(x.flatten(0, 2), t, self.prepared).view(x.shape)
         eps = eps.transpose(1, 2)  # (B, K, W, window, D)
         return join(eps, self.length, self.window, self.stride).flatten(0, 1)
@@ -189,17 +191,19 @@ class ResponseStream:
         stride: frames that are waited for and given out together [frames], 1 .. window.
         steps: DDIM steps a window (see GaussianDiffusion.sample); None, the chain.
         eta: noise of DDIM, 0 .. 1.
+        guidance: weight of the attitude (see Guided), >= 0; 1 is none.
 
     Raises:
-        ValueError: the stride is not allowed.
+        ValueError: the stride or the guidance is not allowed.
     """
 
     def __init__(
         self, eps_model, diffusion, identity, attitude, generator, reference=None,
-        window=40, stride=8, steps=10, eta=0.0,
+        window=40, stride=8, steps=10, eta=0.0, guidance=1.0,
     ):  # fmt: skip
         num_windows(1, window, stride)  # checks both
-        self.eps_model, self.diffusion, self.generator = eps_model, diffusion, generator
+        self.eps_model = eps_model if guidance == 1 else Guided(eps_model, guidance)
+        self.diffusion, self.generator = diffusion, generator
         self.listener = {"identity": identity, "attitude": attitude, "reference": reference}
         self.window, self.stride = window, stride
         self.steps, self.eta = steps, eta
@@ -233,6 +237,9 @@ class ResponseStream:
 
         Returns:
             (m, 70) normalised coefficients, m below the stride; then the stream is empty.
+
+        Raises:
+            ValueError: nothing was pushed.
         """
         if self.audio is None:
             raise ValueError("the stream is empty; allowed: flush after push")
@@ -259,7 +266,7 @@ class ResponseStream:
         held = torch.arange(start, end, device=known.device)[:, None] < len(self.given)
         response = self.diffusion.sample(
             self.eps_model, (1, *known.shape), cond, self.generator, self.steps, self.eta,
-            known=known, held=held, device=known.device,
+            known=known, held=held, device=known.device, dtype=known.dtype,
         )[0, -new:]  # fmt: skip
         # nothing before the next window's start is read again
         drop = max(end - self.window, 0)

@@ -72,7 +72,7 @@ class GaussianDiffusion:
 
     Args:
         betas: (T,) variances of the T forward steps, each in (0, 1).
-        variance: posterior (bar beta_t) | beta: the constant Sigma_theta of the chain.
+        variance: posterior (tilde beta_t) | beta: the constant Sigma_theta of the chain.
 
     Raises:
         ValueError: betas are not a vector inside (0, 1), or the variance is unknown.
@@ -88,7 +88,6 @@ class GaussianDiffusion:
         if variance not in ("posterior", "beta"):
             raise ValueError(f"variance {variance!r} is unknown; allowed: posterior, beta")
         self.T = len(betas)
-        self.variance = variance
         # q(x_t | x_{t-1}) and q(x_t | x_0); entry 0 is the clean data
         self.betas = torch.cat([betas.new_zeros(1), betas])  # (T + 1,)
         self.alphas = 1 - self.betas
@@ -99,6 +98,8 @@ class GaussianDiffusion:
         self.posterior_variance[1:] = (
             self.betas[1:] * self.noise_variance[:-1] / self.noise_variance[1:]
         )
+        # Sigma_theta of p_theta(x_{t-1} | x_t), a constant for each t
+        self.chain_variance = self.posterior_variance if variance == "posterior" else self.betas
 
     def to(self, device):
         r"""Keep the tables on a device, so that training there copies nothing.
@@ -154,17 +155,18 @@ class GaussianDiffusion:
         t = _randint(1, self.T, len(x_0), generator, x_0.device)
         noise = _randn(x_0.shape, generator, x_0)
         eps = eps_model(self.q_sample(x_0, t, noise), t, cond)
-        squared = ((noise - eps) ** 2).mean(-1)  # (B, L)
+        error = ((noise - eps) ** 2).mean(-1)  # (B, L)
         mask = getattr(cond, "mask", None)
-        frames = torch.ones_like(squared) if mask is None else mask.to(squared)
-        squared = squared * frames if mask is None else squared.masked_fill(~mask, 0)
-        loss = squared.sum() / frames.sum()
+        real = torch.ones_like(error) if mask is None else mask.to(error)  # (B, L) of 0 and 1
+        if mask is not None:
+            error = error.masked_fill(~mask, 0)
+        loss = error.sum() / real.sum()
         if not by_quartile:
             return loss
         quarter = (t - 1) * 4 // self.T  # (B,) in 0..3
         sums, counts = (
-            squared.new_zeros(4).index_add(0, quarter, values.detach().sum(1))
-            for values in (squared, frames)
+            error.new_zeros(4).index_add(0, quarter, frames.detach().sum(1))
+            for frames in (error, real)
         )
         return loss, sums / counts
 
@@ -205,12 +207,12 @@ class GaussianDiffusion:
         Raises:
             ValueError: t or s is outside the tables.
         """
-        signal_t = self._at(self.alphas_cumprod.sqrt(), t, x_t, first=1)
-        noise_t = self._at(self.noise_variance.sqrt(), t, x_t, first=1)
-        x_0 = (x_t - noise_t * eps) / signal_t
-        left = self.noise_variance[s] - self.ddim_std(t, s, eta) ** 2  # variance eps still holds
-        left = left.clamp(min=0).sqrt().to(x_t.dtype).view(-1, *[1] * (x_t.dim() - 1))
-        return self._at(self.alphas_cumprod.sqrt(), s, x_t) * x_0 + left * eps
+        signal, noise = self.alphas_cumprod.sqrt(), self.noise_variance.sqrt()
+        x_0 = x_t - self._at(noise, t, x_t, first=1) * eps
+        x_0 = x_0 / self._at(signal, t, x_t, first=1)
+        kept = self.noise_variance[s] - self.ddim_std(t, s, eta) ** 2  # noise that stays eps
+        kept = _per_clip(kept.clamp(min=0).sqrt(), x_t)
+        return self._at(signal, s, x_t) * x_0 + kept * eps
 
     def ddim_std(self, t, s, eta):
         r"""eta sqrt((1 - bar_alpha_s)/(1 - bar_alpha_t)) sqrt(1 - bar_alpha_t/bar_alpha_s).
@@ -245,17 +247,15 @@ class GaussianDiffusion:
         Raises:
             ValueError: steps are not among 1..T, or eta is outside [0, 1].
         """
-        t = torch.tensor(self._times(steps))  # (n,) falling
+        if not 0 <= eta <= 1:
+            raise ValueError(f"eta is {eta}; allowed: 0 .. 1")
+        t = torch.tensor(self._times(steps), device=self.betas.device)  # (n,) falling
         s = torch.cat([t[1:], t.new_zeros(1)])
-        one, zero = torch.ones(len(t), dtype=torch.float64), torch.zeros(len(t))
-        one, zero = one.to(self.betas), zero.to(self.betas)
-        t, s = t.to(one.device), s.to(one.device)
+        one, zero = torch.ones_like(self.betas[t]), torch.zeros_like(self.betas[t])
         if steps is None:
-            std = (self.posterior_variance if self.variance == "posterior" else self.betas)[t].sqrt()
+            std = self.chain_variance[t].sqrt()
             x_scale, eps_scale = self.p_mean(one, t, zero), self.p_mean(zero, t, one)
         else:
-            if not 0 <= eta <= 1:
-                raise ValueError(f"eta is {eta}; allowed: 0 .. 1")
             std = self.ddim_std(t, s, eta)
             x_scale = self.ddim_mean(one, t, s, zero, eta)
             eps_scale = self.ddim_mean(zero, t, s, one, eta)
@@ -270,8 +270,8 @@ class GaussianDiffusion:
     ):  # fmt: skip
         r"""Draw x_0 ~ p_theta by walking x_T ~ N(0, I) back to x_0.
 
-        Paper: Eq. (1). Ours: DDIM when steps is given, and held frames, whose noise is not
-        predicted but known, so that they follow q(x_t | known) and end as known.
+        Paper: Eq. (1). Ours: DDIM when steps is given; held frames, whose noise is known and not
+        predicted, so that they are draws of q(x_t | known) at every t and end as known.
 
         Args:
             eps_model: eps_model(x_t, t, cond) -> noise of x_t's shape.
@@ -331,7 +331,14 @@ class GaussianDiffusion:
         if t.device.type == "cpu" and not first <= int(t.min()) <= int(t.max()) <= self.T:
             low, high = int(t.min()), int(t.max())
             raise ValueError(f"t spans {low} .. {high}; allowed: {first} .. T = {self.T}")
-        return table.to(t.device)[t].to(x.dtype).view(-1, *[1] * (x.dim() - 1))
+        return _per_clip(table.to(t.device)[t], x)
+
+
+class GuidedCondition(NamedTuple):
+    r"""One condition prepared twice."""
+
+    given: object  # with the attitude
+    dropped: object  # without
 
 
 class Guided:
@@ -361,10 +368,10 @@ class Guided:
             cond: Condition of B clips.
 
         Returns:
-            Pair of prepared conditions.
+            GuidedCondition.
         """
         dropped = cond._replace(attitude=torch.zeros_like(cond.attitude))
-        return [self.eps_model.prepare(cond), self.eps_model.prepare(dropped)]
+        return GuidedCondition(self.eps_model.prepare(cond), self.eps_model.prepare(dropped))
 
     def __call__(self, x_t, t, cond):
         r"""The guided noise.
@@ -377,7 +384,7 @@ class Guided:
         Returns:
             (B, L, D).
         """
-        given, dropped = cond if isinstance(cond, list) else self.prepare(cond)
+        given, dropped = cond if isinstance(cond, GuidedCondition) else self.prepare(cond)
         eps_null = self.eps_model(x_t, t, dropped)
         return eps_null + self.guidance * (self.eps_model(x_t, t, given) - eps_null)
 
@@ -404,6 +411,11 @@ def build(config):
 def _check_steps(T):
     if T < 1:
         raise ValueError(f"T is {T}; allowed: >= 1")
+
+
+def _per_clip(values, x):
+    """(B,) in x's dtype, shaped to multiply x (B, ...)."""
+    return values.to(x.dtype).view(-1, *[1] * (x.dim() - 1))
 
 
 def _randn(shape, generator, like):

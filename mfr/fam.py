@@ -50,35 +50,15 @@ class Prepared(NamedTuple):
 
     identity: Tensor  # (B, I, C) identity tokens; I = 2 with a reference
     driving: list  # per layer: keys and values (B, H, L + 1, C/H) of the speaker and attitude
+    positions: Tensor  # (L, C)
     mask: Optional[Tensor]  # (B, L) bool
 
-    @property
-    def clips(self):
-        r"""B, the number of clips."""
-        return len(self.identity)
 
+class PreparedConcatenation(NamedTuple):
+    r"""The same for the ablation."""
 
-def one_hot(names):
-    r"""Attitude names as rows of zeros and a one.
-
-    Paper: Sec. 4.1.3.
-
-    Args:
-        names: B names among ATTITUDES, or None for an unknown attitude.
-
-    Returns:
-        (B, 3) float32.
-
-    Raises:
-        ValueError: a name is unknown.
-    """
-    rows = torch.zeros(len(names), len(ATTITUDES))
-    for row, name in zip(rows, names):
-        if name is not None and name not in ATTITUDES:
-            raise ValueError(f"attitude {name!r} is unknown; allowed: {', '.join(ATTITUDES)}")
-        if name is not None:
-            row[ATTITUDES.index(name)] = 1
-    return rows
+    features: Tensor  # (B, L, C) the condition's part of the concatenation
+    mask: Optional[Tensor]  # (B, L) bool
 
 
 def drop_attitude(cond, share, generator):
@@ -104,7 +84,7 @@ def drop_attitude(cond, share, generator):
     return cond._replace(attitude=cond.attitude * (drawn >= share).to(cond.attitude))
 
 
-def sinusoid(positions, width):
+def sinusoid(positions, width, dtype):
     r"""[sin(p w_i), cos(p w_i)], w_i = 10000^(-i/(C/2)), i = 0 .. C/2 - 1.
 
     Paper: [42], Vaswani et al. Used for frames (shared by latents and speaker) and for t.
@@ -112,13 +92,20 @@ def sinusoid(positions, width):
     Args:
         positions: (N,) frames or diffusion steps.
         width: C, even.
+        dtype: of the result; the angles are float32 at least, as bfloat16 cannot count to 1000.
 
     Returns:
-        (N, C) float32.
+        (N, C).
+
+    Raises:
+        ValueError: the width is odd.
     """
-    rates = 10000 ** (-torch.arange(width // 2, device=positions.device) / (width // 2))
-    angles = positions[:, None].float() * rates  # (N, C/2)
-    return torch.cat([angles.sin(), angles.cos()], -1)
+    if width % 2:
+        raise ValueError(f"width is {width}; allowed: even, for pairs of sine and cosine")
+    exact = torch.promote_types(dtype, torch.float32)
+    rates = torch.arange(width // 2, dtype=exact, device=positions.device) / (width // 2)
+    angles = positions[:, None].to(exact) * 10000**-rates  # (N, C/2)
+    return torch.cat([angles.sin(), angles.cos()], -1).to(dtype)
 
 
 class TimeEmbedding(nn.Module):
@@ -144,7 +131,7 @@ class TimeEmbedding(nn.Module):
         Returns:
             (B, C).
         """
-        return self.net(sinusoid(t, self.width).to(self.net[0].weight))
+        return self.net(sinusoid(t, self.width, self.net[0].weight.dtype))
 
 
 class IdentityModulation(nn.Module):
@@ -276,13 +263,15 @@ class FeatureAggregationModule(nn.Module):
         _check_condition(cond, self.config)
         cond = cond.to(self.out.weight.dtype)
         speaker = self.speaker(torch.cat([cond.audio, cond.speaker], -1))  # (B, L, C)
-        speaker = speaker + self._positions(speaker.shape[1])
+        frames = torch.arange(speaker.shape[1], device=speaker.device)
+        positions = sinusoid(frames, self.config.width, speaker.dtype)  # (L, C)
+        speaker = speaker + positions
         driving = torch.cat([speaker, self.attitude(cond.attitude)[:, None]], 1)  # (B, L + 1, C)
         identity = [self.identity(_direction(cond.identity))]
         if self.reference is not None:
             identity.append(self.reference(cond.reference))
         keys_values = [layer.fuse.keys_values(driving) for layer in self.layers]
-        return Prepared(torch.stack(identity, 1), keys_values, cond.mask)
+        return Prepared(torch.stack(identity, 1), keys_values, positions, cond.mask)
 
     def forward(self, x_t, t, cond):
         r"""eps_theta(x_t, t, input), the noise in x_t.
@@ -302,8 +291,8 @@ class FeatureAggregationModule(nn.Module):
             ValueError: x_t or t do not fit the condition.
         """
         prepared = cond if isinstance(cond, Prepared) else self.prepare(cond)
-        samples = _check_samples(x_t, t, prepared.clips, prepared.driving[0][0].shape[2] - 1)
-        latent = self.latent(x_t.to(self.out.weight.dtype)) + self._positions(x_t.shape[1])
+        samples = _samples(x_t, t, len(prepared.identity), len(prepared.positions))
+        latent = self.latent(x_t.to(prepared.positions.dtype)) + prepared.positions
         identity = prepared.identity.repeat_interleave(samples, 0)  # (B K, I, C)
         time = self.time(t[::samples])  # (B, C)
         modulation = identity.sum(1)
@@ -316,11 +305,6 @@ class FeatureAggregationModule(nn.Module):
             x = layer(x, modulation, driving, time[:, None], masks)
         x = x[:, identity.shape[1] :]  # (B K, L, C)
         return self.out(self.modulate_out(x, modulation)).to(x_t.dtype)
-
-    def _positions(self, frames):
-        """(L, C) positions of the frames of a window."""
-        weight = self.out.weight
-        return sinusoid(torch.arange(frames, device=weight.device), self.config.width).to(weight)
 
 
 class ConcatenationLayer(nn.Module):
@@ -389,7 +373,7 @@ class ConcatenationModel(nn.Module):
             cond: Condition of B clips.
 
         Returns:
-            Pair: (B, L, C) features and the mask (B, L) or None.
+            PreparedConcatenation.
 
         Raises:
             ValueError: a tensor of the condition has the wrong shape or is missing.
@@ -401,7 +385,8 @@ class ConcatenationModel(nn.Module):
         still = torch.cat(still, -1)[:, None].expand(-1, cond.audio.shape[1], -1)
         positions = torch.arange(cond.audio.shape[1], device=still.device)
         features = self.condition(torch.cat([cond.audio, cond.speaker, still], -1))
-        return [features + sinusoid(positions, self.config.width).to(features), cond.mask]
+        positions = sinusoid(positions, self.config.width, features.dtype)
+        return PreparedConcatenation(features + positions, cond.mask)
 
     def forward(self, x_t, t, cond):
         r"""eps_theta(x_t, t, input), the noise in x_t.
@@ -417,8 +402,9 @@ class ConcatenationModel(nn.Module):
         Raises:
             ValueError: x_t or t do not fit the condition.
         """
-        features, mask = cond if isinstance(cond, list) else self.prepare(cond)
-        samples = _check_samples(x_t, t, *features.shape[:2])
+        prepared = cond if isinstance(cond, PreparedConcatenation) else self.prepare(cond)
+        features, mask = prepared
+        samples = _samples(x_t, t, *features.shape[:2])
         x = self.latent(x_t.to(features.dtype)) + features.repeat_interleave(samples, 0)
         x = x + self.time(t)[:, None]  # (B K, L, C)
         mask = None if mask is None else mask.repeat_interleave(samples, 0)[:, None]
@@ -454,7 +440,7 @@ def _zero(layer):
 
 
 def _direction(identity):
-    """(B, V) -> (B, V) of norm sqrt(V), unit variance: recognisers differ in length, not in kind."""
+    """(B, V) -> (B, V) of norm sqrt(V): unit variance, whatever scale the recogniser has."""
     return F.normalize(identity, dim=-1) * math.sqrt(identity.shape[-1])
 
 
@@ -486,12 +472,15 @@ def _check_condition(cond, config):
             raise ValueError(f"{name} has shape {found}; allowed: {shape}")
 
 
-def _check_samples(x_t, t, clips, frames):
-    """K, the samples of each clip that x_t holds."""
+def _samples(x_t, t, clips, frames):
+    """K, the samples of each clip that x_t holds, after checking that x_t and t fit."""
     samples = len(x_t) // clips
     if x_t.shape[1:] != (frames, COEFFICIENT_DIM) or samples * clips != len(x_t) or not samples:
         allowed = f"({clips} K, {frames}, {COEFFICIENT_DIM})"
         raise ValueError(f"x_t has shape {tuple(x_t.shape)}; allowed: {allowed}")
     if t.shape != x_t.shape[:1]:
         raise ValueError(f"t has shape {tuple(t.shape)}; allowed: ({len(x_t)},)")
+    t = t.unflatten(0, (clips, samples))
+    if samples > 1 and t.device.type == "cpu" and bool((t != t[:, :1]).any()):
+        raise ValueError(f"t is {t.tolist()}; allowed: one t for the {samples} samples of a clip")
     return samples
