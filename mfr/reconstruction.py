@@ -166,8 +166,8 @@ def landmark_error(found, truth):
         A scalar [pixels].
     """
     points = torch.tensor(HEAD_POINTS, dtype=found.dtype, device=found.device)
-    places = [project(points, c[:, ANGLE], c[:, TRANS]) for c in (found, truth)]  # (B, 8, 2)
-    return (places[0] - places[1]).square().sum(-1).add(1e-12).sqrt().mean()
+    places = [project(points, c[:, ANGLE], c[:, TRANS])[..., :2] for c in (found, truth)]
+    return (places[0] - places[1]).square().sum(-1).add(1e-12).sqrt().mean()  # of (B, 8, 2)
 
 
 def reconstruct(net, frames, smoothing=1.0, batch_size=32):

@@ -16,19 +16,26 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mfr.coefficients import ANGLE, EXP, TRANS, rotation_matrix
+from mfr.coefficients import (
+    CAMERA_Z,
+    COEFF_DIM,
+    FOCAL,
+    MOTION_ANGLE,
+    MOTION_EXP,
+    MOTION_TRANS,
+    rotation_matrix,
+    to_motion,
+)
 from mfr.config import COEFFICIENT_DIM, IMAGE_SIZE
 
-FOCAL = 1015 / (IMAGE_SIZE / 2)  # in halves of the frame; Deep3DFaceRecon's 1015 px, crop scale 1
-CAMERA = 10.0  # distance of the camera from the origin [Deep3DFaceRecon's units]
-CENTRE = (0.0, 0.05, -0.55)  # of the head's ellipsoid, in head coordinates [same units]
-RADII = (0.80, 1.25, 0.90)
+ZOOM = FOCAL / (IMAGE_SIZE / 2)  # focal length in halves of the frame, the crop at scale 1
+CENTRE = (0.0, 0.05, -0.60)  # of the head's ellipsoid, in head coordinates [Deep3D's units]
+RADII = (0.72, 1.08, 0.85)
 NEAR, FAR = 1.05, 1.9  # distance [radii] at which the surroundings stop following, wholly
 GRID = 64  # side of the flow
 CHART = 48  # side of the chart, the head seen from the front
 CHART_HALF = (1.0, 1.5)  # half its extent in x and y [Deep3DFaceRecon's units]
 FLOW_UNIT = 0.05  # of the residual flow, in halves of the frame: 6.4 px
-ANGLE_70, EXP_70, TRANS_70 = slice(0, 3), slice(3, 67), slice(67, 70)
 
 
 class Encoded(NamedTuple):
@@ -104,10 +111,10 @@ def head_points(coefficients, places):
         (points (B, h, w, 3), rays (B, h, w, 3) towards the scene per unit of depth,
         distance (B, h, w) of the ray from the centre [radii]; below 1 it hits).
     """
-    rotation = rotation_matrix(coefficients[:, ANGLE_70])  # (B, 3, 3)
-    eye = torch.tensor([0, 0, CAMERA]).to(coefficients) - coefficients[:, TRANS_70]  # (B, 3)
+    rotation = rotation_matrix(coefficients[:, MOTION_ANGLE])  # (B, 3, 3)
+    eye = torch.tensor([0, 0, CAMERA_Z]).to(coefficients) - coefficients[:, MOTION_TRANS]  # (B, 3)
     eye = (eye[:, None, :] @ rotation)[:, None]  # (B, 1, 1, 3): row vector times R is R^T p
-    ray = torch.cat([places / FOCAL, -torch.ones_like(places[..., :1])], -1)
+    ray = torch.cat([places / ZOOM, -torch.ones_like(places[..., :1])], -1)
     ray = (ray * ray.new_tensor([1, -1, 1])).reshape(1, -1, 3) @ rotation
     ray = ray.reshape(-1, *places.shape[:2], 3)
     radii = ray.new_tensor(RADII)
@@ -130,10 +137,10 @@ def place_points(coefficients, points):
     Returns:
         (B, h, w, 2), in halves of the frame.
     """
-    rotation = rotation_matrix(coefficients[:, ANGLE_70])
-    world = points.flatten(1, 2) @ rotation.transpose(1, 2) + coefficients[:, None, TRANS_70]
+    rotation = rotation_matrix(coefficients[:, MOTION_ANGLE])
+    world = points.flatten(1, 2) @ rotation.transpose(1, 2) + coefficients[:, None, MOTION_TRANS]
     x, y, z = world.unflatten(1, points.shape[1:3]).unbind(-1)
-    return torch.stack([x, -y], -1) * FOCAL / (CAMERA - z)[..., None]
+    return torch.stack([x, -y], -1) * ZOOM / (CAMERA_Z - z)[..., None]
 
 
 def chart_place(points):
@@ -407,9 +414,8 @@ class Renderer(nn.Module):
             raise ValueError(f"portrait has shape {tuple(portrait.shape)}; (B, 3, 256, 256) needed")
         if coefficients is None:
             coefficients = self.mean.expand(len(portrait), -1)
-        if coefficients.shape[-1] == 257:
-            parts = [coefficients[:, block] for block in (ANGLE, EXP, TRANS)]
-            coefficients = torch.cat(parts, -1)
+        if coefficients.shape[-1] == COEFF_DIM:
+            coefficients = to_motion(coefficients)
         if coefficients.shape != (len(portrait), COEFFICIENT_DIM):
             raise ValueError(f"coefficients have shape {tuple(coefficients.shape)}; "
                              f"({len(portrait)}, 70) or ({len(portrait)}, 257) needed")  # fmt: skip
@@ -440,7 +446,7 @@ class Renderer(nn.Module):
         away = (coefficients - encoded.coefficients[:, None]) / self.std
         own = (encoded.coefficients - self.mean) / self.std
         descriptor = self.describe(torch.cat([away.flatten(1), own, encoded.person], 1))
-        expression = away[:, self.config.window // 2, EXP_70]
+        expression = away[:, self.config.window // 2, MOTION_EXP]
         flow, visible, x = self.motion(encoded, target, expression, descriptor)
         x = self.merge(torch.cat([_warp(encoded.middle, flow) * visible, x], 1))
         x = double(self.rise(self.edit(x, descriptor)))  # (B, 3/4 C, 128, 128)
