@@ -37,22 +37,29 @@ class Response:
     beats: tuple  # uniform: fewest, most
 
 
-RESPONSES = (
-    Response("positive", "nod", "phrase_end", 0.60, 0.2, (9, 3.5), (0.075, 0.025), (14, 2.5), (1, 3)),
-    Response("positive", "nod", "accent", 0.12, 0.0, (8, 3), (0.045, 0.015), (12, 2), (1, 1)),
-    Response("positive", "smile", "phrase_end", 0.45, 0.6, (14, 6), (0.45, 0.15), (60, 18), (1, 1)),
-    Response("positive", "brow_raise", "phrase_end", 0.20, 0.0, (8, 3), (0.40, 0.12), (24, 6), (1, 1)),
-    Response("neutral", "nod", "phrase_end", 0.25, 0.0, (16, 6), (0.045, 0.015), (26, 5), (1, 1)),
-    Response("neutral", "tilt", "phrase_end", 0.25, 0.0, (15, 7), (0.045, 0.015), (60, 18), (1, 1)),
-    Response("neutral", "glance", "accent", 0.08, 0.0, (12, 6), (0.30, 0.10), (22, 5), (1, 1)),
-    Response("neutral", "smile", "phrase_end", 0.10, 0.6, (16, 7), (0.25, 0.08), (50, 15), (1, 1)),
-    Response("neutral", "brow_raise", "phrase_end", 0.10, 0.0, (10, 4), (0.30, 0.10), (24, 6), (1, 1)),
-    Response("negative", "shake", "phrase_end", 0.45, -0.2, (12, 5), (0.065, 0.020), (15, 2.5), (2, 3)),
-    Response("negative", "frown", "phrase_end", 0.45, -0.4, (8, 3.5), (0.45, 0.15), (60, 18), (1, 1)),
-    Response("negative", "lean_back", "phrase_end", 0.30, -0.4, (18, 8), (0.30, 0.10), (75, 20), (1, 1)),
-    Response("negative", "lip_press", "accent", 0.06, 0.0, (10, 4), (0.35, 0.12), (26, 7), (1, 1)),
-    Response("negative", "nod", "phrase_end", 0.12, 0.0, (14, 6), (0.045, 0.015), (18, 3), (1, 2)),
-)  # fmt: skip
+_TABLE = {  # kind, trigger, probability, mood, latency, size, length, beats
+    "positive": (
+        ("nod", "phrase_end", 0.60, 0.2, (9, 3.5), (0.075, 0.025), (14, 2.5), (1, 3)),
+        ("nod", "accent", 0.12, 0.0, (8, 3), (0.045, 0.015), (12, 2), (1, 1)),
+        ("smile", "phrase_end", 0.45, 0.6, (14, 6), (0.45, 0.15), (60, 18), (1, 1)),
+        ("brow_raise", "phrase_end", 0.20, 0.0, (8, 3), (0.40, 0.12), (24, 6), (1, 1)),
+    ),
+    "neutral": (
+        ("nod", "phrase_end", 0.25, 0.0, (16, 6), (0.045, 0.015), (26, 5), (1, 1)),
+        ("tilt", "phrase_end", 0.25, 0.0, (15, 7), (0.045, 0.015), (60, 18), (1, 1)),
+        ("glance", "accent", 0.08, 0.0, (12, 6), (0.30, 0.10), (22, 5), (1, 1)),
+        ("smile", "phrase_end", 0.10, 0.6, (16, 7), (0.25, 0.08), (50, 15), (1, 1)),
+        ("brow_raise", "phrase_end", 0.10, 0.0, (10, 4), (0.30, 0.10), (24, 6), (1, 1)),
+    ),
+    "negative": (
+        ("shake", "phrase_end", 0.45, -0.2, (12, 5), (0.065, 0.020), (15, 2.5), (2, 3)),
+        ("frown", "phrase_end", 0.45, -0.4, (8, 3.5), (0.45, 0.15), (60, 18), (1, 1)),
+        ("lean_back", "phrase_end", 0.30, -0.4, (18, 8), (0.30, 0.10), (75, 20), (1, 1)),
+        ("lip_press", "accent", 0.06, 0.0, (10, 4), (0.35, 0.12), (26, 7), (1, 1)),
+        ("nod", "phrase_end", 0.12, 0.0, (14, 6), (0.045, 0.015), (18, 3), (1, 2)),
+    ),
+}  # fmt: skip
+RESPONSES = tuple(Response(attitude, *row) for attitude in _TABLE for row in _TABLE[attitude])
 
 
 @dataclass(frozen=True)

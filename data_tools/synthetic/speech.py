@@ -256,7 +256,7 @@ def _phrases(voice, seconds, rng):
 
 
 def _syllables(voice, start, end, rng):
-    r"""Syllables that fill a phrase: stressed and last ones longer, every second to fourth stressed."""
+    r"""Syllables that fill a phrase; each second to fourth is stressed, which makes it longer."""
     count = max(2, round((end - start) * voice.rate))
     stress = np.zeros(count)
     place = int(rng.integers(0, 2))

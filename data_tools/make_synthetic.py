@@ -1,0 +1,361 @@
+r"""Synthetic people in conversation, in ViCo's folder layout.
+
+    python -m data_tools.make_synthetic --out data/small --size small --seed 0
+
+A folder holds RLD_data.csv, videos/, audios/ and recons/, as a real set does; besides, people.json
+and truth/ say what no real set can: everybody's style, and what each listener answered to what.
+"""
+
+import argparse
+import csv
+import io
+import json
+import os
+import signal
+import sys
+import time
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from data_tools.synthetic import dataset
+from mfr.coefficients import FRAME_PARAMS
+from mfr.config import IMAGE_SIZE
+from mfr.data import COLUMNS
+from mfr.files import atomic, command
+
+SETTINGS = "synthetic.json"
+FORMAT = 1  # grows when the same seed no longer gives the same numbers
+FOLDERS = ("videos", "audios", "recons", "truth")
+
+
+class Order(NamedTuple):
+    r"""What a worker needs to make one clip."""
+
+    out: Path
+    seed: int
+    videos: bool
+    randomise: bool
+    meeting: dataset.Meeting
+
+
+def files_of(order):
+    r"""Every file of a clip, by what it holds.
+
+    Args:
+        order: Order.
+
+    Returns:
+        dict: (what, role) -> Path.
+    """
+    meeting, out = order.meeting, order.out
+    files = {
+        ("truth", ""): out / "truth" / f"{meeting.audio}.json",
+        ("sound", ""): out / "audios" / f"{meeting.audio}.wav",
+    }
+    for role in ("listener", "speaker"):
+        files["coefficients", role] = out / "recons" / f"{meeting.video(role)}.mat"
+        if order.videos:
+            files["video", role] = out / "videos" / f"{meeting.video(role)}.mp4"
+    return files
+
+
+def make_clip(order):
+    r"""Write those files of a clip that are not there yet; each appears whole or not at all.
+
+    Args:
+        order: Order.
+
+    Returns:
+        (frames of the clip, frames rendered).
+    """
+    missing = {key: path for key, path in files_of(order).items() if not path.exists()}
+    take = dataset.play(order.meeting, order.seed) if missing else None
+    rendered = 0
+    for (what, role), path in missing.items():
+        if what == "truth":
+            text = json.dumps(dataset.truth(order.meeting, take), separators=(",", ":"))
+            _write(path, text.encode())
+        elif what == "sound":
+            _write(path, wav_bytes(take.speech.waveform, take.speech.sample_rate))
+        elif what == "coefficients":
+            _write(path, mat_bytes(getattr(take, role)))
+        else:
+            rendered += _film(path, order, role, getattr(take, role))
+    return order.meeting.frames, rendered
+
+
+def _write(path, content):
+    with atomic(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def wav_bytes(waveform, sample_rate):
+    r"""A 16-bit .wav file.
+
+    Args:
+        waveform: (N,) in [-1, 1].
+        sample_rate: [Hz].
+
+    Returns:
+        bytes; the same for the same sound.
+    """
+    from scipy.io import wavfile
+
+    file = io.BytesIO()
+    wavfile.write(file, sample_rate, np.round(waveform * 32767).astype("<i2"))
+    return file.getvalue()
+
+
+def mat_bytes(coefficients):
+    r"""A Deep3DFaceRecon video file, without the time stamp that scipy puts into its first 116 bytes.
+
+    Args:
+        coefficients: (L, 257).
+
+    Returns:
+        bytes; the same for the same numbers.
+    """
+    from scipy.io import savemat
+
+    file, frames = io.BytesIO(), len(coefficients)
+    content = {
+        "coeff": np.asarray(coefficients, np.float32),
+        "transform_params": np.tile(np.float32(FRAME_PARAMS), (frames, 1)),
+    }
+    savemat(file, content)
+    return b"MATLAB 5.0 MAT-file, synthetic".ljust(116) + file.getvalue()[116:]
+
+
+def _film(path, order, role, coefficients):
+    r"""Render one side of a clip into its video."""
+    from data_tools.synthetic import film
+    from mfr.media import write_video
+
+    meeting = order.meeting
+    number = getattr(meeting, role)
+    look = None
+    if order.randomise:
+        look = film.sample_look(np.random.default_rng([order.seed, 4, meeting.index, number]))
+    frames = film.frames(dataset.person(order.seed, number), coefficients, IMAGE_SIZE, look)
+    return write_video(path, frames)
+
+
+def prepare_folder(out, settings):
+    r"""Make sure that a folder is new, or holds an earlier run with the same settings.
+
+    Leftovers of a run that was killed are removed.
+
+    Args:
+        out: Path.
+        settings: dict of what decides the content.
+
+    Raises:
+        ValueError: something else is there.
+    """
+    mark = out / SETTINGS
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"--out {out}: is a file; a folder is needed")
+    if mark.exists():
+        try:
+            found = json.loads(mark.read_text())
+        except ValueError:
+            found = {}
+        if found != settings:
+            raise ValueError(
+                f"--out {out}: was made with {_spell(found)}, now asked for {_spell(settings)}; "
+                "give another folder"
+            )
+    elif out.is_dir() and any(out.iterdir()):
+        first = sorted(path.name for path in out.iterdir())[0]
+        raise ValueError(f"--out {out}: holds other files ({first}); give a new or empty folder")
+    for name in FOLDERS:
+        (out / name).mkdir(parents=True, exist_ok=True)
+    remove_leftovers(out)
+    _write(mark, json.dumps(settings).encode())
+
+
+def _spell(settings):
+    return " ".join(f"{key} {value}" for key, value in settings.items()) or "unknown settings"
+
+
+def remove_leftovers(out):
+    r"""Delete temporary files whose writer is no longer alive.
+
+    Args:
+        out: folder of a set.
+    """
+    for path in [path for name in (".", *FOLDERS) for path in (out / name).glob(".*.partial*")]:
+        writer = path.name.split(".partial")[0].rpartition(".")[2]
+        if not (writer.isdigit() and Path(f"/proc/{writer}").exists()):
+            path.unlink(missing_ok=True)
+
+
+def make(out, size="small", seed=0, videos=True, randomise=False, workers=None, report=print):
+    r"""Make a whole set, or what is missing of it.
+
+    Args:
+        out: folder; new, empty, or of an earlier run with the same settings.
+        size: demo | small | vico.
+        seed: integer >= 0; the same seed gives the same coefficients and sound.
+        videos: False: coefficients and sound alone.
+        randomise: lights, backgrounds, blur, noise and compression that differ by video.
+        workers: processes; None: one a core.
+        report: called with a line of text, now and then.
+
+    Returns:
+        The list of Meeting.
+
+    Raises:
+        ValueError: an argument is out of range, or the folder holds something else.
+        InterruptedError: stopped from outside; the same call goes on later.
+    """
+    out, workers = Path(out), workers or len(os.sched_getaffinity(0))
+    if seed < 0:
+        raise ValueError(f"--seed {seed}: is negative; allowed: 0 and more")
+    if workers < 1:
+        raise ValueError(f"--workers {workers}: allowed: 1 and more")
+    meetings = dataset.plan(size, seed)
+    settings = {"format": FORMAT, "size": size, "seed": seed, "randomise": bool(randomise)}
+    prepare_folder(out, settings)
+    orders = [Order(out, seed, videos, randomise, meeting) for meeting in meetings]
+    todo = [order for order in orders if not all(p.exists() for p in files_of(order).values())]
+    if len(todo) < len(orders):
+        report(f"found    {len(orders) - len(todo)} of {len(orders)} clips already made")
+    _work(todo, workers, report)
+    people = {**settings, "people": dataset.describe_people(size, seed)}
+    _write(out / "people.json", json.dumps(people, separators=(",", ":")).encode())
+    _write(out / "RLD_data.csv", table(meetings).encode())
+    return meetings
+
+
+def table(meetings):
+    r"""RLD_data.csv.
+
+    Args:
+        meetings: list of Meeting.
+
+    Returns:
+        str.
+    """
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(meeting.row() for meeting in meetings)
+    return file.getvalue()
+
+
+def _work(orders, workers, report):
+    r"""Make clips here or in processes of their own, and tell how it goes."""
+    workers = min(workers, len(orders))
+    if workers <= 1:
+        return _follow(map(make_clip, orders), len(orders), report)
+    pool = get_context("spawn").Pool(workers, _start_worker)
+    try:
+        _follow(pool.imap_unordered(make_clip, orders), len(orders), report)
+        pool.close()
+    finally:
+        pool.terminate()
+        pool.join()
+        remove_leftovers(orders[0].out)
+
+
+def _start_worker():
+    r"""One thread a process; the keyboard's interrupt is the parent's business."""
+    import torch
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    torch.set_num_threads(1)
+
+
+def _follow(results, total, report):
+    r"""Count results; a line about every two seconds."""
+    began = told = time.monotonic()
+    frames = rendered = done = 0
+    try:
+        for made, filmed in results:
+            done, frames, rendered = done + 1, frames + made, rendered + filmed
+            now = time.monotonic()
+            if now - told > 2 or done == total:
+                told = now
+                rate = (rendered or frames) / (now - began)
+                left = round((now - began) / done * (total - done))
+                report(f"clip {done:4d}/{total}   {rate:6.1f} frames/s   "
+                       f"{left // 60}:{left % 60:02d} left")  # fmt: skip
+    except KeyboardInterrupt:
+        raise InterruptedError(
+            f"stopped after {done} of {total} clips, each whole; the same command goes on"
+        ) from None
+
+
+def _stop(signum, frame):
+    raise KeyboardInterrupt
+
+
+def _arguments(argv):
+    parser = argparse.ArgumentParser(
+        prog="python -m data_tools.make_synthetic", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("--out", type=Path, help="folder for the set; new, empty, or to go on with")
+    parser.add_argument("--size", default="small", help=f"{' | '.join(dataset.SIZES)} (small)")
+    parser.add_argument("--seed", type=int, default=0, help="same seed, same set (0)")
+    parser.add_argument("--no-video", action="store_true", help="coefficients and sound alone")
+    parser.add_argument("--randomise", action="store_true",
+                        help="vary light, background, blur, noise and compression by video")  # fmt: skip
+    parser.add_argument("--sheet", type=Path, help="also draw 24 people into this picture")
+    parser.add_argument("--plot", type=Path, help="also draw one conversation into this picture")
+    parser.add_argument("--workers", type=int, help="processes (one a core)")
+    return parser.parse_args(argv)
+
+
+def main(argv=None):
+    r"""The command line.
+
+    Args:
+        argv: list of str; None: the process's own.
+
+    Raises:
+        ValueError: there is nothing to do, or an argument is out of range.
+    """
+    arguments = _arguments(argv)
+    signal.signal(signal.SIGTERM, _stop)
+    if not (arguments.out or arguments.sheet or arguments.plot):
+        raise ValueError("nothing to do: give --out FOLDER, --sheet PICTURE or --plot PICTURE")
+    if arguments.sheet:
+        from data_tools.synthetic import sheet
+
+        sheet.draw(arguments.sheet, arguments.seed)
+        print(f"sheet    {arguments.sheet}")
+    if arguments.plot:
+        from data_tools.synthetic import conversation_plot
+
+        conversation_plot.draw(arguments.plot, arguments.seed)
+        print(f"plot     {arguments.plot}")
+    if arguments.out:
+        _make_and_tell(arguments)
+
+
+def _make_and_tell(arguments):
+    r"""Make the set between a first and a last line."""
+    out, began = arguments.out, time.monotonic()
+    if arguments.workers is not None and arguments.workers < 1:
+        raise ValueError(f"--workers {arguments.workers}: allowed: 1 and more")
+    live = sys.stdout.isatty()
+
+    def report(line):
+        print(f"\r{line:<70}" if live else line, end="" if live else "\n", flush=True)
+
+    meetings = make(out, arguments.size, arguments.seed, not arguments.no_video,
+                    arguments.randomise, arguments.workers, report)  # fmt: skip
+    frames = sum(meeting.frames for meeting in meetings)
+    print("\n" * live + f"done     {out}: {len(meetings)} clips, {frames} frames, "
+          f"{time.monotonic() - began:.0f} s")  # fmt: skip
+    stages = "motion" if arguments.no_video else "all"
+    print(f"next     python train_mfr.py {stages} --data {out}")
+
+
+if __name__ == "__main__":
+    command(main)

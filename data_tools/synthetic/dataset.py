@@ -1,0 +1,278 @@
+r"""Who meets whom in a synthetic set, and one such meeting: coefficients, sound and the truth.
+
+A clip depends on the seed and its own number alone, so any worker makes the same one.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from data_tools.synthetic import conversation, motion, speech
+from mfr.config import ATTITUDES, FPS
+
+SHARES = (0.5, 0.3, 0.2)  # positive, neutral, negative: about ViCo's
+
+
+class Group(NamedTuple):
+    r"""People of one part of a set: its first `listeners` listen, its last `speakers` speak."""
+
+    people: int
+    listeners: int
+    speakers: int
+
+
+class Size(NamedTuple):
+    r"""How large a set is."""
+
+    known: Group  # people of train and test
+    unseen: Group  # people of ood
+    clips: dict  # by split
+    frames: tuple  # fewest and most of a clip
+    high_rate: float  # share of recordings at 44.1 kHz, the others are at 16 kHz
+
+
+SIZES = {
+    "demo": Size(Group(4, 2, 2), Group(2, 1, 1), {"train": 2, "test": 1, "ood": 1}, (120, 120), 0),
+    "small": Size(Group(64, 40, 40), Group(16, 8, 8), {"train": 128, "test": 16, "ood": 16},
+                  (150, 210), 0),
+    "vico": Size(Group(80, 66, 58), Group(12, 10, 9), {"train": 397, "test": 60, "ood": 26},
+                 (150, 285), 0.15),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Meeting:
+    r"""One row of RLD_data.csv."""
+
+    index: int
+    attitude: str
+    listener: int  # number of the person
+    speaker: int
+    split: str
+    frames: int
+    sample_rate: int
+
+    @property
+    def audio(self):
+        r"""Name of the sound file, in ViCo's style: source, first and last frame."""
+        return f"clip{self.index:04d}_0_{self.frames}"
+
+    def video(self, role):
+        r"""Name of a video and of its coefficients.
+
+        Args:
+            role: listener | speaker.
+
+        Returns:
+            A file name without suffix.
+        """
+        return f"{self.audio}_{role}"
+
+    def row(self):
+        r"""The values of RLD_data.csv, in ViCo's order."""
+        return (self.attitude, self.audio, self.video("listener"), self.video("speaker"),
+                self.listener, self.speaker, self.split)  # fmt: skip
+
+
+def plan(size, seed):
+    r"""All meetings of a set.
+
+    Everybody of the known group is met in training; test draws new pairs of them; ood meets only
+    people of the unseen group.
+
+    Args:
+        size: demo | small | vico.
+        seed: integer >= 0.
+
+    Returns:
+        A list of Meeting.
+
+    Raises:
+        ValueError: the size is unknown.
+    """
+    if size not in SIZES:
+        raise ValueError(f"size {size!r} is unknown; allowed: {', '.join(SIZES)}")
+    world, rng = SIZES[size], np.random.default_rng([seed, 0])
+    meetings = []
+    for split, count in world.clips.items():
+        group, first = (world.unseen, world.known.people) if split == "ood" else (world.known, 0)
+        pairs = _pairs(group, count, rng)
+        attitudes = _attitudes(count, rng, len(meetings))
+        for (listener, speaker), attitude in zip(pairs, attitudes):
+            frames = int(rng.integers(world.frames[0], world.frames[1] + 1))
+            rate = 44100 if rng.random() < world.high_rate else 16000
+            meetings.append(Meeting(len(meetings), attitude, first + listener, first + speaker,
+                                    split, frames, rate))  # fmt: skip
+    return meetings
+
+
+def _pairs(group, count, rng):
+    r"""`count` pairs of two different people, everybody as often as everybody else."""
+    rounds = -(-count // min(group.listeners, group.speakers))
+    start = group.people - group.speakers
+    listeners = [i for _ in range(rounds) for i in rng.permutation(group.listeners)][:count]
+    speakers = [start + i for _ in range(rounds) for i in rng.permutation(group.speakers)][:count]
+    for place in range(count):
+        if listeners[place] == speakers[place]:
+            other = next(k for k in range(count) if speakers[k] != listeners[place]
+                         and listeners[k] != speakers[place])  # fmt: skip
+            speakers[place], speakers[other] = speakers[other], speakers[place]
+    return [(int(a), int(b)) for a, b in zip(listeners, speakers)]
+
+
+def _attitudes(count, rng, first):
+    r"""Attitudes in their shares and in random order; a handful of clips takes turns."""
+    if count < len(ATTITUDES):
+        return [ATTITUDES[(first + i) % len(ATTITUDES)] for i in range(count)]
+    numbers = [max(1, round(share * count)) for share in SHARES]
+    numbers[0] += count - sum(numbers)
+    names = [name for name, number in zip(ATTITUDES, numbers) for _ in range(number)]
+    return [names[i] for i in rng.permutation(count)]
+
+
+def person(seed, number):
+    r"""Person `number` of the world of a seed.
+
+    Args:
+        seed: integer >= 0.
+        number: integer >= 0.
+
+    Returns:
+        A Person of face_model.
+    """
+    from data_tools.synthetic.face_model import sample_person
+
+    return sample_person(np.random.default_rng([seed, 1, number]))
+
+
+def voice(seed, number):
+    r"""The voice of person `number`.
+
+    Args:
+        seed: integer >= 0.
+        number: integer >= 0.
+
+    Returns:
+        A Voice.
+    """
+    return speech.sample_voice(np.random.default_rng([seed, 2, number]))
+
+
+class Take(NamedTuple):
+    r"""One meeting, played: what its files will hold."""
+
+    speech: speech.Speech
+    speaker: np.ndarray  # float32 (L, 257)
+    listener: np.ndarray
+    rest: np.ndarray  # (70,) of the listener
+    acts: list  # of conversation.Act
+
+
+def play(meeting, seed):
+    r"""Act out a meeting.
+
+    Args:
+        meeting: Meeting.
+        seed: of the world.
+
+    Returns:
+        A Take.
+    """
+    streams = [np.random.default_rng([seed, 3, meeting.index, part]) for part in range(6)]
+    listener, speaker = person(seed, meeting.listener), person(seed, meeting.speaker)
+    said = speech.synthesize_speech(
+        voice(seed, meeting.speaker), meeting.frames / FPS, streams[0], meeting.sample_rate
+    )
+    speaker_rest = motion.seat(streams[1], speaker.exp_neutral)
+    speaking = speech.speaker_motion(
+        said, motion.personal_style(speaker.id), streams[2], speaker_rest
+    )
+    rest = motion.seat(streams[3], listener.exp_neutral)
+    style = motion.personal_style(listener.id)
+    acts = conversation.sample_responses(said, meeting.attitude, style, streams[4])
+    heard = conversation.act_out(acts, meeting.frames, style, streams[5], rest)
+    return Take(said, speaker.coefficients(speaking), listener.coefficients(heard), rest, acts)
+
+
+def truth(meeting, take):
+    r"""What is known about a meeting, for a JSON file.
+
+    Args:
+        meeting: Meeting.
+        take: Take.
+
+    Returns:
+        dict of plain numbers, strings and lists.
+    """
+    return {
+        **asdict(meeting),
+        "track": take.speech.track.to_dict(),
+        "rest": np.round(take.rest, 6).tolist(),
+        "responses": conversation.acts_to_dicts(take.acts),
+    }
+
+
+class Truth(NamedTuple):
+    r"""What is known about a clip on disk; all that `sample_listener` needs is here."""
+
+    attitude: str
+    track: speech.Track
+    identity: np.ndarray  # (80,) of the listener
+    rest: np.ndarray  # (70,)
+    acts: list  # of conversation.Act: what the listener on disk did
+
+
+def read_truth(folder, audio):
+    r"""The hidden side of one clip of a synthetic folder.
+
+    Args:
+        folder: made by make_synthetic.
+        audio: the clip's name in the audio column.
+
+    Returns:
+        A Truth: `sample_listener(t.track, t.attitude, t.identity, rng, t.rest)` is its oracle.
+
+    Raises:
+        ValueError: the folder holds no truth for that clip.
+    """
+    path = Path(folder) / "truth" / f"{audio}.json"
+    people = Path(folder) / "people.json"
+    for needed in (path, people):
+        if not needed.exists():
+            raise ValueError(f"{needed}: no such file; only synthetic folders have it")
+    values = json.loads(path.read_text())
+    listener = json.loads(people.read_text())["people"][values["listener"]]
+    return Truth(
+        values["attitude"], speech.Track.from_dict(values["track"]),
+        np.asarray(listener["id"]), np.asarray(values["rest"]),
+        [conversation.Act(**act) for act in values["responses"]],
+    )  # fmt: skip
+
+
+def describe_people(size, seed):
+    r"""Everybody of a set: style, voice, face, for people.json.
+
+    Args:
+        size: demo | small | vico.
+        seed: of the world.
+
+    Returns:
+        A list of dict, in the order of the people's numbers.
+    """
+    world, rows = SIZES[size], []
+    for number in range(world.known.people + world.unseen.people):
+        unseen = number >= world.known.people
+        group = world.unseen if unseen else world.known
+        place = number - world.known.people * unseen
+        face = person(seed, number)
+        rows.append({
+            "number": number, "unseen": unseen, "listens": place < group.listeners,
+            "speaks": place >= group.people - group.speakers,
+            "style": asdict(motion.personal_style(face.id)), "voice": asdict(voice(seed, number)),
+            **{key: np.asarray(getattr(face, key), float).round(7).tolist()
+               for key in ("id", "tex", "gamma", "exp_neutral")},
+        })  # fmt: skip
+    return rows
