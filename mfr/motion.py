@@ -9,59 +9,11 @@ from torch import nn
 
 from mfr import fam
 from mfr.clips import ClipDenoiser
+from mfr.coefficients import Statistics
 from mfr.config import AUDIO_DIM, COEFFICIENT_DIM
 from mfr.diffusion import GaussianDiffusion, cosine_beta_schedule, linear_beta_schedule
 
 SCHEDULES = {"linear": linear_beta_schedule, "cosine": cosine_beta_schedule}
-
-
-class Standardise(nn.Module):
-    r"""(x - mean) / std per dimension, and back.
-
-    Ours: the three coefficient groups differ tenfold in size, so Eq. (3) on raw values would be
-    about expressions alone.
-
-    Args:
-        dim: D, numbers a frame.
-    """
-
-    def __init__(self, dim):
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(dim))
-        self.register_buffer("std", torch.ones(dim))
-
-    def fit(self, frames):
-        r"""Take mean and standard deviation from data.
-
-        Args:
-            frames: (N, D), all frames of the training clips; a dimension that never moves keeps
-                a std of 1e-3 of the largest, so that it cannot blow up.
-        """
-        std, mean = torch.std_mean(frames.double(), dim=0)
-        self.mean.copy_(mean)
-        self.std.copy_(std.clamp(min=1e-3 * std.max().item()))
-
-    def forward(self, x):
-        r"""Raw units to standard deviations, (..., D) -> (..., D).
-
-        Args:
-            x: (..., D) in raw units.
-
-        Returns:
-            (..., D).
-        """
-        return (x - self.mean) / self.std
-
-    def back(self, x):
-        r"""Standard deviations to raw units.
-
-        Args:
-            x: (..., D).
-
-        Returns:
-            (..., D) in raw units.
-        """
-        return x * self.std + self.mean
 
 
 class MotionModel(nn.Module):
@@ -78,9 +30,9 @@ class MotionModel(nn.Module):
         self.config = config
         self.network = fam.build(config)
         self.diffusion = GaussianDiffusion(SCHEDULES[config.schedule](config.T), config.variance)
-        self.listener = Standardise(COEFFICIENT_DIM)
-        self.speaker = Standardise(COEFFICIENT_DIM)
-        self.audio = Standardise(AUDIO_DIM)
+        self.listener = Statistics(torch.zeros(COEFFICIENT_DIM), torch.ones(COEFFICIENT_DIM))
+        self.speaker = Statistics(torch.zeros(COEFFICIENT_DIM), torch.ones(COEFFICIENT_DIM))
+        self.audio = Statistics(torch.zeros(AUDIO_DIM), torch.ones(AUDIO_DIM))
 
     def standardised(self, cond):
         r"""A raw Condition as the network wants it.
@@ -91,9 +43,10 @@ class MotionModel(nn.Module):
         Returns:
             Condition in standard deviations; without the reference where the config has none.
         """
-        reference = self.listener(cond.reference) if self.config.reference else None
         return cond._replace(
-            audio=self.audio(cond.audio), speaker=self.speaker(cond.speaker), reference=reference
+            audio=self.audio.normalise(cond.audio),
+            speaker=self.speaker.normalise(cond.speaker),
+            reference=self.listener.normalise(cond.reference) if self.config.reference else None,
         )
 
     def loss(self, listener, cond, generator, by_quartile=False):
@@ -109,9 +62,9 @@ class MotionModel(nn.Module):
             Scalar; with by_quartile (scalar, (4,)).
         """
         cond = fam.drop_attitude(cond, self.config.attitude_dropout, generator)
-        cond = self.standardised(cond)
+        x_0, cond = self.listener.normalise(listener), self.standardised(cond)
         return self.diffusion.noise_loss(
-            self.network, self.listener(listener), cond, generator, by_quartile
+            self.network, x_0, cond, generator, by_quartile
         )
 
     @torch.no_grad()
@@ -145,4 +98,4 @@ class MotionModel(nn.Module):
         x_0 = self.diffusion.sample(
             denoiser, shape, None, generator, steps or None, eta, progress
         )  # fmt: skip
-        return self.listener.back(x_0)
+        return self.listener.denormalise(x_0)

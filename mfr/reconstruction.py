@@ -197,8 +197,22 @@ def reconstruct(net, frames, smoothing=1.0, batch_size=32):
         part = torch.from_numpy(frames[start : start + batch_size]).to(device)
         with torch.no_grad():
             found.append(net(part.permute(0, 3, 1, 2).float() / 255).cpu().numpy())
-    found = np.concatenate(found)
-    return gaussian_filter1d(found, smoothing, axis=0, mode="nearest") if smoothing else found
+    return smooth(np.concatenate(found), smoothing)
+
+
+def smooth(coefficients, std=1.0):
+    r"""A Gaussian mean over time, without delay; the ends are repeated.
+
+    Ours: frames are reconstructed one by one, and each has its own small error.
+
+    Args:
+        coefficients: (L, 257).
+        std: of the Gaussian [frames]; 0 = none.
+
+    Returns:
+        (L, 257).
+    """
+    return gaussian_filter1d(coefficients, std, axis=0, mode="nearest") if std else coefficients
 
 
 def augment(images, generator):

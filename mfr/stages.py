@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from mfr import checkpoint
+from mfr.coefficients import Statistics
 from mfr.data import FrameData, MotionData, held_out, portrait_of, read_clips
 from mfr.identity import IdentityNet, MarginHead, recognition_loss
 from mfr.losses import PatchDiscriminator, discriminator_loss, renderer_loss
@@ -250,9 +251,9 @@ class MotionStage(Stage):
             raise ValueError(f"identity vectors have {self.data.identity.shape[1]} numbers; the "
                              f"motion config says {self.config.identity_dim}")  # fmt: skip
         self.network = MotionModel(self.config)
-        self.network.listener.fit(torch.cat(self.data.listener))
-        self.network.speaker.fit(torch.cat(self.data.speaker))
-        self.network.audio.fit(torch.cat(self.data.audio))
+        self.network.listener = Statistics.fit(self.data.listener)
+        self.network.speaker = Statistics.fit(self.data.speaker)
+        self.network.audio = Statistics.fit(self.data.audio)
         self.network.diffusion.to(self.device)
         self.modules = nn.ModuleDict({"network": self.network})
 

@@ -1,0 +1,182 @@
+r"""A speaker's video, a portrait and an attitude become videos of the portrait listening.
+
+    python sample_mfr.py
+    python sample_mfr.py --speaker clip.mp4 --listener face.png --attitude positive --samples 3
+
+Writes OUT/ATTITUDE_K.mp4 (speaker beside listener, with the speaker's sound) for every attitude and
+sample, and OUT/contact_sheet.png, a row of moments for each.
+"""
+
+import argparse
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from mfr import files, media, pipeline
+from mfr.config import ATTITUDES, FPS
+
+DEMO = pipeline.WEIGHTS / "demo"  # made by data_tools.make_synthetic
+MOMENTS = 8  # columns of the contact sheet
+TILE, MARGIN, CAPTION = 160, 6, 110  # of the contact sheet [pixels]
+
+
+def main(arguments=None):
+    r"""Parse the command line, respond, write.
+
+    Args:
+        arguments: list of words, or None for the command line's own.
+
+    Raises:
+        ValueError: an option or a file is not what it should be.
+    """
+    options = parser().parse_args(arguments)
+    warnings.formatwarning = lambda message, *_: f"warning   {message}\n"
+    attitudes = ATTITUDES if options.attitude == "all" else (options.attitude,)
+    if not set(attitudes) <= set(ATTITUDES):
+        raise ValueError(f"attitude {options.attitude!r} is unknown; allowed: "
+                         f"{', '.join(ATTITUDES)}, all")  # fmt: skip
+    demo = options.speaker is None
+    video = DEMO / "speaker.mp4" if demo else options.speaker
+    coefficients = options.speaker_coefficients or (DEMO / "speaker.mat" if demo else None)
+    started = time.monotonic()
+    system = pipeline.load(options.weights, options.device)
+    print(f"mfr-net   weights {options.weights or 'mfr/weights'} · seed {options.seed} · "
+          f"{system.device}")  # fmt: skip
+    portrait = system.look(options.listener or DEMO / "portrait.png")
+    speaker = system.perceive(video, coefficients, options.sound, options.crop)
+    frames = len(speaker.motion)
+    print(f"speaker   {video}: {frames} frames, {frames / FPS:.1f} s; coefficients from "
+          f"{coefficients or 'the reconstruction net'}")  # fmt: skip
+    print(f"listener  {options.listener or DEMO / 'portrait.png'}")
+    for what, strange in (("speaker", speaker.unfamiliar), ("listener", portrait.unfamiliar)):
+        if strange > 1:
+            print(f"note      the {what}'s face is {strange:.1f} times as far from the training "
+                  "frames as 99 % of them; expect less")  # fmt: skip
+    rows = {}
+    moments = np.linspace(0, frames - 1, min(MOMENTS, frames)).round().astype(int)
+    for attitude in attitudes:
+        responses = system.respond(
+            speaker, portrait, attitude, options.samples, options.seed, options.steps,
+            options.guidance,
+        )  # fmt: skip
+        for response in responses:
+            name = f"{attitude}_{response.sample}"
+            begun = time.monotonic()
+            kept = write(Path(options.out) / f"{name}.mp4", speaker, response, moments, options)
+            rows["speaker"], rows[name] = kept
+            if options.save_coefficients:
+                response.save_coefficients(Path(options.out) / f"{name}.mat")
+            pace = frames / (time.monotonic() - begun)
+            print(f"written   {Path(options.out) / name}.mp4   {pace:.0f} frames/s", flush=True)
+    sheet = Path(options.out) / "contact_sheet.png"
+    media.write_image(sheet, contact_sheet(rows, moments / FPS))
+    print(f"written   {sheet}   in all {time.monotonic() - started:.0f} s")
+
+
+def write(path, speaker, response, moments, options):
+    r"""Render one response into a video, keeping a few moments for the contact sheet.
+
+    Args:
+        path: .mp4.
+        speaker: Speaker.
+        response: Response.
+        moments: frames to keep.
+        options: of the command line; listener_only leaves the speaker out.
+
+    Returns:
+        (speaker's frames, listener's frames) at the moments.
+    """
+    kept = ([], [])
+
+    def pairs():
+        for i, (left, right) in enumerate(zip(speaker.frames(), response.frames())):
+            if i in moments:
+                kept[0].append(left)
+                kept[1].append(right)
+            yield right if options.listener_only else np.concatenate([left, right], axis=1)
+
+    media.write_video(path, pairs(), sound=speaker.sound, sample_rate=speaker.sample_rate)
+    return kept
+
+
+def contact_sheet(rows, seconds):
+    r"""Moments of the speaker and of every response, one row each.
+
+    Args:
+        rows: name -> list of uint8 (256, 256, 3).
+        seconds: of the columns [s].
+
+    Returns:
+        uint8 (H, W, 3).
+    """
+    pitch = TILE + MARGIN
+    size = (CAPTION + pitch * len(seconds), 24 + pitch * len(rows))
+    sheet = Image.new("RGB", size, "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=14)
+    for column, second in enumerate(seconds):
+        draw.text((CAPTION + column * pitch + 4, 4), f"{second:.1f} s", "black", font)
+    for row, (name, frames) in enumerate(rows.items()):
+        top = 24 + row * pitch
+        draw.text((8, top + TILE // 2 - 8), name.replace("_", " "), "black", font)
+        for column, frame in enumerate(frames):
+            tile = Image.fromarray(frame).resize((TILE, TILE), Image.Resampling.LANCZOS)
+            sheet.paste(tile, (CAPTION + column * pitch, top))
+    return np.asarray(sheet)
+
+
+def square(text):
+    r"""LEFT,TOP,SIDE of --crop as whole numbers.
+
+    Args:
+        text: as typed.
+
+    Returns:
+        (left, top, side) [pixels].
+
+    Raises:
+        ValueError: it is not three whole numbers.
+    """
+    left, top, side = (int(part) for part in text.split(","))
+    return left, top, side
+
+
+def parser():
+    r"""The command line.
+
+    Returns:
+        An ArgumentParser.
+    """
+    p = argparse.ArgumentParser(
+        prog="sample_mfr.py", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    who = p.add_argument_group("who speaks, who listens (all left out: the bundled demo)")
+    who.add_argument("--speaker", metavar="VIDEO", help="video with the speaker's face and sound")
+    who.add_argument("--speaker-coefficients", metavar="MAT",
+                     help="its Deep3DFaceRecon file at 30 fps; without it the bundled net is asked")  # fmt: skip
+    who.add_argument("--sound", metavar="FILE", help="the speaker's sound, if not in the video")
+    who.add_argument("--crop", metavar="LEFT,TOP,SIDE", type=square,
+                     help="square around the speaker's face [pixels]; default: the middle")  # fmt: skip
+    who.add_argument("--listener", metavar="PICTURE", help="portrait, the face filling the frame")
+    how = p.add_argument_group("how")
+    how.add_argument("--attitude", default="all", help="positive, neutral, negative, all (all)")
+    how.add_argument("--samples", type=int, default=2, metavar="K", help="responses each (2)")
+    how.add_argument("--seed", type=int, default=0, help="same seed, same responses (0)")
+    how.add_argument("--steps", type=int, metavar="N",
+                     help="diffusion steps; 0 is the paper's whole chain (the checkpoint's)")  # fmt: skip
+    how.add_argument("--guidance", type=float, metavar="G",
+                     help="above 1 shows the attitude more (the checkpoint's)")  # fmt: skip
+    how.add_argument("--weights", metavar="DIR", help="what train_mfr.py left (mfr/weights)")
+    how.add_argument("--device", default="auto", help="auto, cpu, cuda (auto)")
+    out = p.add_argument_group("what is written")
+    out.add_argument("--out", default="out", metavar="DIR", help="folder (out)")
+    out.add_argument("--listener-only", action="store_true", help="leave the speaker out")
+    out.add_argument("--save-coefficients", action="store_true",
+                     help="also ATTITUDE_K.mat in Deep3DFaceRecon's layout")  # fmt: skip
+    return p
+
+
+if __name__ == "__main__":
+    files.command(main)
