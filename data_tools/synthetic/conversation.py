@@ -15,10 +15,10 @@ from data_tools.synthetic.motion import COLUMN, Style, personal_style
 from mfr.config import ATTITUDES
 
 BLINK_RATE = 0.25  # a second, once the rest of 18 frames after a blink is over
-DRIFT_STD = {"pitch": 0.016, "yaw": 0.020, "roll": 0.014, "lean": 0.04, "gaze_x": 0.06,
+DRIFT_STD = {"pitch": 0.017, "yaw": 0.022, "roll": 0.016, "lean": 0.04, "gaze_x": 0.06,
              "gaze_y": 0.04, "lids_close": 0.02}  # fmt: skip
 DRIFT_STD_OTHER = {"exp": 0.03, "trans": 0.006}
-DRIFT_TIME = 22  # time constant of each of the two filters [frames]
+DRIFT_TIME = 15  # time constant of each of the two filters [frames]
 LARGEST_PROBABILITY = 0.95
 
 
@@ -39,24 +39,25 @@ class Response:
 
 _TABLE = {  # kind, trigger, probability, mood, latency, size, length, beats
     "positive": (
-        ("nod", "phrase_end", 0.60, 0.2, (9, 3.5), (0.075, 0.025), (14, 2.5), (1, 3)),
-        ("nod", "accent", 0.12, 0.0, (8, 3), (0.045, 0.015), (12, 2), (1, 1)),
-        ("smile", "phrase_end", 0.45, 0.6, (14, 6), (0.45, 0.15), (60, 18), (1, 1)),
+        ("nod", "phrase_end", 0.55, 0.2, (9, 3.5), (0.075, 0.025), (14, 2.5), (1, 3)),
+        ("nod", "accent", 0.10, 0.0, (8, 3), (0.045, 0.015), (12, 2), (1, 1)),
+        ("smile", "phrase_end", 0.40, 0.6, (14, 6), (0.45, 0.15), (60, 18), (1, 1)),
         ("brow_raise", "phrase_end", 0.20, 0.0, (8, 3), (0.40, 0.12), (24, 6), (1, 1)),
     ),
     "neutral": (
-        ("nod", "phrase_end", 0.25, 0.0, (16, 6), (0.045, 0.015), (26, 5), (1, 1)),
+        ("nod", "phrase_end", 0.30, 0.0, (16, 6), (0.045, 0.015), (26, 5), (1, 1)),
         ("tilt", "phrase_end", 0.25, 0.0, (15, 7), (0.045, 0.015), (60, 18), (1, 1)),
         ("glance", "accent", 0.08, 0.0, (12, 6), (0.30, 0.10), (22, 5), (1, 1)),
-        ("smile", "phrase_end", 0.10, 0.6, (16, 7), (0.25, 0.08), (50, 15), (1, 1)),
-        ("brow_raise", "phrase_end", 0.10, 0.0, (10, 4), (0.30, 0.10), (24, 6), (1, 1)),
+        ("smile", "phrase_end", 0.12, 0.6, (16, 7), (0.25, 0.08), (50, 15), (1, 1)),
+        ("frown", "phrase_end", 0.10, -0.4, (12, 5), (0.22, 0.07), (50, 15), (1, 1)),
+        ("brow_raise", "phrase_end", 0.12, 0.0, (10, 4), (0.30, 0.10), (24, 6), (1, 1)),
     ),
     "negative": (
-        ("shake", "phrase_end", 0.45, -0.2, (12, 5), (0.065, 0.020), (15, 2.5), (2, 3)),
-        ("frown", "phrase_end", 0.45, -0.4, (8, 3.5), (0.45, 0.15), (60, 18), (1, 1)),
+        ("shake", "phrase_end", 0.40, -0.2, (12, 5), (0.060, 0.020), (15, 2.5), (2, 3)),
+        ("frown", "phrase_end", 0.40, -0.4, (8, 3.5), (0.45, 0.15), (60, 18), (1, 1)),
         ("lean_back", "phrase_end", 0.30, -0.4, (18, 8), (0.30, 0.10), (75, 20), (1, 1)),
         ("lip_press", "accent", 0.06, 0.0, (10, 4), (0.35, 0.12), (26, 7), (1, 1)),
-        ("nod", "phrase_end", 0.12, 0.0, (14, 6), (0.045, 0.015), (18, 3), (1, 2)),
+        ("nod", "phrase_end", 0.15, 0.0, (14, 6), (0.045, 0.015), (18, 3), (1, 2)),
     ),
 }  # fmt: skip
 RESPONSES = tuple(Response(attitude, *row) for attitude in _TABLE for row in _TABLE[attitude])
@@ -202,20 +203,21 @@ def sample_listener(speaker, attitude, identity, rng, rest=None):
 
     | attitude | kind | trigger | probability | mood | latency | size | length | beats |
     |---|---|---|---|---|---|---|---|---|
-    | positive | nod | phrase_end | 0.60 | 0.2 | 9 3.5 | 0.075 0.025 | 14 2.5 | 1 3 |
-    | positive | nod | accent | 0.12 | 0.0 | 8 3 | 0.045 0.015 | 12 2 | 1 1 |
-    | positive | smile | phrase_end | 0.45 | 0.6 | 14 6 | 0.45 0.15 | 60 18 | 1 1 |
+    | positive | nod | phrase_end | 0.55 | 0.2 | 9 3.5 | 0.075 0.025 | 14 2.5 | 1 3 |
+    | positive | nod | accent | 0.10 | 0.0 | 8 3 | 0.045 0.015 | 12 2 | 1 1 |
+    | positive | smile | phrase_end | 0.40 | 0.6 | 14 6 | 0.45 0.15 | 60 18 | 1 1 |
     | positive | brow_raise | phrase_end | 0.20 | 0.0 | 8 3 | 0.40 0.12 | 24 6 | 1 1 |
-    | neutral | nod | phrase_end | 0.25 | 0.0 | 16 6 | 0.045 0.015 | 26 5 | 1 1 |
+    | neutral | nod | phrase_end | 0.30 | 0.0 | 16 6 | 0.045 0.015 | 26 5 | 1 1 |
     | neutral | tilt | phrase_end | 0.25 | 0.0 | 15 7 | 0.045 0.015 | 60 18 | 1 1 |
     | neutral | glance | accent | 0.08 | 0.0 | 12 6 | 0.30 0.10 | 22 5 | 1 1 |
-    | neutral | smile | phrase_end | 0.10 | 0.6 | 16 7 | 0.25 0.08 | 50 15 | 1 1 |
-    | neutral | brow_raise | phrase_end | 0.10 | 0.0 | 10 4 | 0.30 0.10 | 24 6 | 1 1 |
-    | negative | shake | phrase_end | 0.45 | -0.2 | 12 5 | 0.065 0.020 | 15 2.5 | 2 3 |
-    | negative | frown | phrase_end | 0.45 | -0.4 | 8 3.5 | 0.45 0.15 | 60 18 | 1 1 |
+    | neutral | smile | phrase_end | 0.12 | 0.6 | 16 7 | 0.25 0.08 | 50 15 | 1 1 |
+    | neutral | frown | phrase_end | 0.10 | -0.4 | 12 5 | 0.22 0.07 | 50 15 | 1 1 |
+    | neutral | brow_raise | phrase_end | 0.12 | 0.0 | 10 4 | 0.30 0.10 | 24 6 | 1 1 |
+    | negative | shake | phrase_end | 0.40 | -0.2 | 12 5 | 0.060 0.020 | 15 2.5 | 2 3 |
+    | negative | frown | phrase_end | 0.40 | -0.4 | 8 3.5 | 0.45 0.15 | 60 18 | 1 1 |
     | negative | lean_back | phrase_end | 0.30 | -0.4 | 18 8 | 0.30 0.10 | 75 20 | 1 1 |
     | negative | lip_press | accent | 0.06 | 0.0 | 10 4 | 0.35 0.12 | 26 7 | 1 1 |
-    | negative | nod | phrase_end | 0.12 | 0.0 | 14 6 | 0.045 0.015 | 18 3 | 1 2 |
+    | negative | nod | phrase_end | 0.15 | 0.0 | 14 6 | 0.045 0.015 | 18 3 | 1 2 |
 
     Probability is times eagerness (1 + mood x speaker's mood), at most 0.95; latency (gamma) over
     promptness; size (log-normal) times `size` for nod, shake, tilt, lean_back and times
