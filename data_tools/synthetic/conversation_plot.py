@@ -4,6 +4,7 @@ import numpy as np
 
 from data_tools.synthetic import conversation, motion, speech
 from data_tools.synthetic.motion import COLUMN, FPS
+from data_tools.synthetic.person import ID_STD
 from mfr.config import ATTITUDES
 from mfr.files import atomic
 
@@ -30,7 +31,7 @@ def draw(path, seed=0):
 
     rng = np.random.default_rng([seed, 5])
     said = speech.synthesize_speech(speech.sample_voice(rng), SECONDS, rng)
-    speaker, listener = rng.standard_normal((2, 80))
+    speaker, listener = ID_STD * rng.standard_normal((2, 80))
     speaking = speech.speaker_motion(said, motion.personal_style(speaker), rng)
     rest = np.zeros(70)
     figure, axes = plt.subplots(

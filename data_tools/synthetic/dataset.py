@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from data_tools.synthetic import conversation, motion, speech
+from data_tools.synthetic.person import sample_person
 from mfr.config import ATTITUDES, FPS
 
 SHARES = (0.5, 0.3, 0.2)  # positive, neutral, negative: about ViCo's
@@ -141,10 +142,8 @@ def person(seed, number):
         number: integer >= 0.
 
     Returns:
-        A Person of face_model.
+        A Person.
     """
-    from data_tools.synthetic.face_model import sample_person
-
     return sample_person(np.random.default_rng([seed, 1, number]))
 
 
@@ -272,6 +271,7 @@ def describe_people(size, seed):
             "number": number, "unseen": unseen, "listens": place < group.listeners,
             "speaks": place >= group.people - group.speakers,
             "style": asdict(motion.personal_style(face.id)), "voice": asdict(voice(seed, number)),
+            "appearance": face.appearance.to_dict(),
             **{key: np.asarray(getattr(face, key), float).round(7).tolist()
                for key in ("id", "tex", "gamma", "exp_neutral")},
         })  # fmt: skip

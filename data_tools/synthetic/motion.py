@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.signal import lfilter
 
+from data_tools.synthetic.person import ID_STD
+
 FPS = 30
 EXPRESSIONS = (
     "jaw_open", "smile", "lip_corner_down", "brow_raise", "brow_lower", "lids_close",
@@ -20,9 +22,9 @@ LEAN = 69  # trans z: towards the camera is positive
 COLUMN = {name: 3 + index for index, name in enumerate(EXPRESSIONS)}
 COLUMN.update(pitch=PITCH, yaw=YAW, roll=ROLL, lean=LEAN)
 
-# trans (x, y, z) that follows angle (pitch, yaw, roll): the head turns about a point 0.4 units
-# below and 0.15 behind its own origin, so a nod also brings the face closer.
-NECK = np.array([[0.0, 0.15, -0.4], [-0.15, 0.0, 0.0], [0.4, 0.0, 0.0]])
+# trans (x, y, z) that follows angle (pitch, yaw, roll): the head turns about a point 0.6 units
+# below and 0.45 behind its own origin, so a nod also lowers the face and brings it closer.
+NECK = np.array([[0.0, 0.45, -0.6], [-0.45, 0.0, 0.0], [0.6, 0.0, 0.0]])
 
 TRAITS = ("eagerness", "size", "expressiveness", "tempo", "promptness", "liveliness")
 _TRAIT_SPREAD = (0.25, 0.35, 0.30, 0.18, 0.22, 0.30)  # sd of each trait's logarithm
@@ -42,13 +44,13 @@ class Style:
 
 
 def personal_style(identity):
-    r"""trait_k = exp(spread_k 2 tanh(z_k / 2)), z = Q identity[:6], Q orthonormal.
+    r"""trait_k = exp(spread_k 2 tanh(z_k / 2)), z = Q identity[:6] / 0.6, Q orthonormal.
 
     Ours: the six leading shape coefficients fix the style, so it can be read off the face, and
     people who look alike move alike. Q is the cosine basis, which mixes all six.
 
     Args:
-        identity: (80,) or longer, shape coefficients in standard deviations.
+        identity: (80,) shape coefficients; those of a synthetic person have sd 0.6.
 
     Returns:
         A Style.
@@ -63,7 +65,7 @@ def personal_style(identity):
     row, column = np.arange(n)[:, None], np.arange(n)[None]
     basis = np.cos(np.pi * (column + 0.5) * row / n) * np.sqrt(2 / n)
     basis[0] /= np.sqrt(2)
-    z = basis @ identity[:n]
+    z = basis @ identity[:n] / ID_STD
     z = _TRAIT_LIMIT * np.tanh(z / _TRAIT_LIMIT)
     return Style(*np.exp(z * _TRAIT_SPREAD).tolist())
 
