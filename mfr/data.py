@@ -19,6 +19,7 @@ from mfr.coefficients import load_mat, to_motion
 from mfr.config import ATTITUDES
 from mfr.fam import Condition
 from mfr.files import existing
+from mfr.motion import one_hot
 
 COLUMNS = (
     "attitude", "audio", "listener", "speaker", "listener_id", "speaker_id", "data_split",
@@ -193,8 +194,7 @@ class MotionData:
             self.audio.append(torch.from_numpy(features))
             self.speaker.append(torch.as_tensor(speaker[:length], dtype=torch.float32))
             self.listener.append(torch.as_tensor(listener[:length], dtype=torch.float32))
-        names = torch.tensor([[clip.attitude == name for name in ATTITUDES] for clip in clips])
-        self.attitude = names.float()
+        self.attitude = one_hot([clip.attitude for clip in clips])
         self.identity = None
 
     @property

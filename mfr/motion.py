@@ -7,13 +7,10 @@ standard deviations. The statistics are buffers, so a checkpoint cannot be used 
 import torch
 from torch import nn
 
-from mfr import fam
+from mfr import diffusion, fam
 from mfr.clips import ClipDenoiser
 from mfr.coefficients import Statistics
-from mfr.config import AUDIO_DIM, COEFFICIENT_DIM
-from mfr.diffusion import GaussianDiffusion, cosine_beta_schedule, linear_beta_schedule
-
-SCHEDULES = {"linear": linear_beta_schedule, "cosine": cosine_beta_schedule}
+from mfr.config import ATTITUDES, AUDIO_DIM, COEFFICIENT_DIM
 
 
 class MotionModel(nn.Module):
@@ -29,7 +26,7 @@ class MotionModel(nn.Module):
         super().__init__()
         self.config = config
         self.network = fam.build(config)
-        self.diffusion = GaussianDiffusion(SCHEDULES[config.schedule](config.T), config.variance)
+        self.diffusion = diffusion.build(config)
         self.listener = Statistics(torch.zeros(COEFFICIENT_DIM), torch.ones(COEFFICIENT_DIM))
         self.speaker = Statistics(torch.zeros(COEFFICIENT_DIM), torch.ones(COEFFICIENT_DIM))
         self.audio = Statistics(torch.zeros(AUDIO_DIM), torch.ones(AUDIO_DIM))
@@ -99,3 +96,23 @@ class MotionModel(nn.Module):
             denoiser, shape, None, generator, steps or None, eta, progress
         )  # fmt: skip
         return self.listener.denormalise(x_0)
+
+
+def one_hot(attitudes):
+    r"""F_l^att, attitudes as one-hot rows.
+
+    Paper: Sec. 4.1.3.
+
+    Args:
+        attitudes: B names among ATTITUDES; "" is an unknown attitude and gives a zero row.
+
+    Returns:
+        (B, 3) float32.
+
+    Raises:
+        ValueError: an attitude is none of them.
+    """
+    for name in attitudes:
+        if name and name not in ATTITUDES:
+            raise ValueError(f"attitude {name!r} is unknown; allowed: {', '.join(ATTITUDES)}")
+    return torch.tensor([[float(name == one) for one in ATTITUDES] for name in attitudes])

@@ -19,8 +19,8 @@ from mfr import checkpoint, media
 from mfr.audio import acoustic_features
 from mfr.coefficients import FRAME_PARAMS, from_motion, load_mat, save_mat, to_motion
 from mfr.config import FPS
-from mfr.fam import Condition, one_hot
-from mfr.motion import MotionModel
+from mfr.fam import Condition
+from mfr.motion import MotionModel, one_hot
 from mfr.reconstruction import ReconstructionNet, reconstruct, smooth
 from mfr.renderer import Encoded, Renderer, window_coefficients
 from mfr.stages import load_identity
