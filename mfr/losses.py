@@ -94,7 +94,7 @@ class PatchDiscriminator(nn.Module):
             images: (B, 3, 256, 256) in [0, 1].
 
         Returns:
-            (B, 1, 32, 32); each sees 30x30 pixels or more.
+            (B, 1, 32, 32); each sees 38x38 pixels.
         """
         return self.layers(images * 2 - 1)
 

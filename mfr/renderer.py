@@ -31,7 +31,7 @@ from mfr.config import COEFFICIENT_DIM, IMAGE_SIZE
 ZOOM = FOCAL / (IMAGE_SIZE / 2)  # focal length in halves of the frame, the crop at scale 1
 CENTRE = (0.0, 0.05, -0.60)  # of the head's ellipsoid, in head coordinates [Deep3D's units]
 RADII = (0.72, 1.08, 0.85)
-NEAR, FAR = 1.05, 1.9  # distance [radii] at which the surroundings stop following, wholly
+NEAR, FAR = 1.05, 1.6  # distance [radii] at which the surroundings stop following, wholly
 GRID = 64  # side of the flow
 CHART = 48  # side of the chart, the head seen from the front
 CHART_HALF = (1.0, 1.5)  # half its extent in x and y [Deep3DFaceRecon's units]
@@ -172,19 +172,19 @@ def sample(x, places):
     return F.grid_sample(x, places, padding_mode="border", align_corners=False)
 
 
-def conv(inputs, outputs, stride=1):
+def _conv(inputs, outputs, stride=1):
     """3x3 convolution and rectifier."""
     return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1), nn.ReLU(inplace=True))
 
 
-def zero(layer):
+def _zero(layer):
     """The layer with zero weights: it adds nothing until it has learned to."""
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
     return layer
 
 
-def double(x):
+def _double(x):
     """Twice the side, bilinear."""
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
@@ -235,15 +235,15 @@ class Encoder(nn.Module):
         super().__init__()
         c = config.width
         fine, middle = 3 * c // 4, 3 * c // 2
-        self.fine = nn.Sequential(conv(12, fine), conv(fine, fine))
-        self.middle = nn.Sequential(conv(fine, middle, 2), Block(middle))
+        self.fine = nn.Sequential(_conv(12, fine), _conv(fine, fine))
+        self.middle = nn.Sequential(_conv(fine, middle, 2), Block(middle))
         self.coarse = nn.Sequential(
-            conv(middle, 2 * c, 2), *(Block(2 * c) for _ in range(config.encoder_blocks))
+            _conv(middle, 2 * c, 2), *(Block(2 * c) for _ in range(config.encoder_blocks))
         )
-        self.deep = nn.Sequential(conv(2 * c, 2 * c, 2), conv(2 * c, 2 * c, 2))  # 8x8
+        self.deep = nn.Sequential(_conv(2 * c, 2 * c, 2), _conv(2 * c, 2 * c, 2))  # 8x8
         self.narrow = nn.Conv2d(4 * c, c, 1)
         self.shape = nn.Sequential(
-            conv(c, c), conv(c, c), conv(c, c), zero(nn.Conv2d(c, 3, 3, 1, 1))
+            _conv(c, c), _conv(c, c), _conv(c, c), _zero(nn.Conv2d(c, 3, 3, 1, 1))
         )
 
     def forward(self, portrait, coefficients):
@@ -299,10 +299,10 @@ class Motion(nn.Module):
         c = config.width
         self.relief = nn.Parameter(torch.zeros(1, CHART, CHART))
         self.basis = nn.Parameter(torch.zeros(64, 3, CHART, CHART))
-        self.enter = conv(c + 9, 2 * c)
+        self.enter = _conv(c + 9, 2 * c)
         self.blocks = nn.ModuleList(Block(2 * c, config.descriptor_dim) for _ in range(3))
-        self.widen = conv(2 * c, c)
-        self.flow = zero(nn.Conv2d(c, 3, 3, 1, 1))
+        self.widen = _conv(2 * c, c)
+        self.flow = _zero(nn.Conv2d(c, 3, 3, 1, 1))
 
     def analytic(self, encoded, target, expression):
         r"""Backward flow of the turned head with its learned relief and expression.
@@ -351,7 +351,7 @@ class Motion(nn.Module):
         x = self.enter(torch.cat([seen, F.avg_pool2d(geometry, 2)], 1))
         for block in self.blocks:
             x = block(x, descriptor)
-        x = self.widen(double(x))  # (B, C, 64, 64)
+        x = self.widen(_double(x))  # (B, C, 64, 64)
         residual, hidden = self.flow(x).split((2, 1), 1)
         return flow.permute(0, 3, 1, 2) + FLOW_UNIT * residual, torch.sigmoid(2 - hidden), x
 
@@ -378,11 +378,11 @@ class Renderer(nn.Module):
             nn.Linear(d, d), nn.ReLU(),
         )  # fmt: skip
         self.motion = Motion(config)
-        self.merge = conv(middle + c, middle)
+        self.merge = _conv(middle + c, middle)
         self.edit = Block(middle, d)
         self.rise = nn.Conv2d(middle, fine, 1)
-        self.paint = nn.Sequential(conv(2 * fine, fine), conv(fine, fine))
-        self.colour = zero(nn.Conv2d(fine, 16, 3, 1, 1))  # 4 channels at 2x2 pixels
+        self.paint = nn.Sequential(_conv(2 * fine, fine), _conv(fine, fine))
+        self.colour = _zero(nn.Conv2d(fine, 16, 3, 1, 1))  # 4 channels at 2x2 pixels
 
     def set_statistics(self, coefficients):
         r"""Remember mean and std of the training coefficients.
@@ -449,7 +449,7 @@ class Renderer(nn.Module):
         expression = away[:, self.config.window // 2, MOTION_EXP]
         flow, visible, x = self.motion(encoded, target, expression, descriptor)
         x = self.merge(torch.cat([_warp(encoded.middle, flow) * visible, x], 1))
-        x = double(self.rise(self.edit(x, descriptor)))  # (B, 3/4 C, 128, 128)
+        x = _double(self.rise(self.edit(x, descriptor)))  # (B, 3/4 C, 128, 128)
         x = self.paint(torch.cat([_warp(encoded.fine, flow), x], 1))
         new, still = F.pixel_shuffle(self.colour(x), 2).split((3, 1), 1)
         still = torch.sigmoid(still - 4)  # nothing stands still beyond its own flow at first
@@ -475,5 +475,5 @@ class Renderer(nn.Module):
 def _warp(x, flow):
     """Maps of any size read along the flow."""
     while flow.shape[-1] < x.shape[-1]:
-        flow = double(flow)
+        flow = _double(flow)
     return sample(x, pixel_grid(x.shape[-1], x) + flow.permute(0, 2, 3, 1))

@@ -1,0 +1,184 @@
+r"""Oracles: the loss written out in loops, the pixel shift of a sideways move in closed form, a
+double loop for the smoothing, scipy's cosine transform for the JPEG blocks, gradcheck."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.fft import dctn
+
+from mfr.coefficients import ANGLE, EXP, GAMMA, ID, TEX, TRANS
+from mfr.config import ReconstructionConfig
+from mfr.reconstruction import (
+    BLOCK_WEIGHTS,
+    HEAD_POINTS,
+    PIXEL_WEIGHT,
+    ReconstructionNet,
+    _quantise_blocks,
+    augment,
+    landmark_error,
+    reconstruct,
+    reconstruction_loss,
+)
+
+
+@pytest.fixture
+def net(generator):
+    torch.manual_seed(0)
+    net = ReconstructionNet(ReconstructionConfig(width=8))
+    net.set_statistics(0.3 * torch.randn(13, 257, generator=generator) + 0.1)
+    return net
+
+
+@pytest.fixture
+def images(generator):
+    return torch.rand(3, 3, 256, 256, generator=generator)
+
+
+@pytest.fixture
+def frames():
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (7, 256, 256, 3), dtype=np.uint8)
+
+
+def test_blocks_cover_the_257_columns_once():
+    columns = sorted(i for block, _ in BLOCK_WEIGHTS for i in range(*block.indices(257)))
+    assert columns == list(range(257))
+    assert [block for block, _ in BLOCK_WEIGHTS] == [ID, EXP, TEX, ANGLE, GAMMA, TRANS]
+
+
+def test_a_silent_head_says_the_training_mean(net, images):
+    torch.nn.init.zeros_(net.head[-1].weight)
+    torch.nn.init.zeros_(net.head[-1].bias)
+    torch.testing.assert_close(net(images), net.mean.expand(3, -1), rtol=0, atol=0)
+    total, terms = reconstruction_loss(net, images, net.mean.expand(3, -1))
+    assert float(total) == pytest.approx(0, abs=1e-5)
+    assert terms == pytest.approx(dict.fromkeys(terms, 0), abs=1e-5)
+
+
+def test_loss_matches_nested_loops(net, images, generator):
+    truth = 0.3 * torch.randn(3, 257, generator=generator)
+    total, terms = reconstruction_loss(net, images, truth)
+    found, want = net(images).detach().double(), 0.0
+    for (block, weight), name in zip(BLOCK_WEIGHTS, terms):
+        columns = range(*block.indices(257))
+        away = (found - truth) / net.std
+        squares = [away[b, i] ** 2 for b in range(3) for i in columns]
+        mean = float(sum(squares)) / len(squares)
+        assert terms[name] == pytest.approx(mean, rel=1e-4)
+        want += weight * mean
+    want += PIXEL_WEIGHT * terms["landmarks"]
+    assert float(total.detach()) == pytest.approx(want, rel=1e-4)
+
+
+def test_landmark_error_of_a_sideways_move_in_closed_form():
+    truth = torch.zeros(2, 257, dtype=torch.float64)
+    found = truth.clone()
+    found[:, TRANS.start] = 0.03
+    want = sum(1015 * 0.03 / (10 - z) for _, _, z in HEAD_POINTS) / len(HEAD_POINTS)
+    assert landmark_error(found, truth).item() == pytest.approx(want, rel=1e-9)
+
+
+def test_landmark_error_gradients(generator):
+    truth = 0.2 * torch.randn(2, 257, generator=generator, dtype=torch.float64)
+    found = 0.2 * torch.randn(2, 257, generator=generator, dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda x: landmark_error(x, truth), found.requires_grad_())
+
+
+def test_columns_that_never_vary_do_not_blow_up(net):
+    net.set_statistics(torch.zeros(5, 257))
+    assert net.std.min() == pytest.approx(1e-3)
+
+
+def test_the_network_knows_where_a_pixel_is(net):
+    grey = torch.full((1, 3, 256, 256), 0.5)
+    inner = net.features(grey)[0, :, 3:5, 3:5].flatten(1)  # far from the padded border
+    assert (inner - inner[:, :1]).abs().max() > 1e-3
+
+
+def test_batches_do_not_mix_frames(net, frames):
+    np.testing.assert_allclose(
+        reconstruct(net, frames, batch_size=3), reconstruct(net, frames, batch_size=7), atol=1e-5
+    )
+
+
+def test_smoothing_matches_a_double_loop(net, frames):
+    raw, found = reconstruct(net, frames, smoothing=0), reconstruct(net, frames, smoothing=0.7)
+    weights = {k: math.exp(-0.5 * (k / 0.7) ** 2) for k in range(-3, 4)}
+    for i in range(7):
+        want = sum(w * raw[min(max(i + k, 0), 6)] for k, w in weights.items())
+        np.testing.assert_allclose(found[i], want / sum(weights.values()), rtol=1e-4, atol=1e-5)
+
+
+def test_smoothing_has_no_delay(net, frames):
+    forwards, backwards = reconstruct(net, frames), reconstruct(net, frames[::-1].copy())
+    np.testing.assert_allclose(forwards, backwards[::-1], atol=1e-5)
+
+
+def test_one_frame_is_a_video(net, frames):
+    assert reconstruct(net, frames[:1]).shape == (1, 257)
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (np.zeros((2, 256, 256, 3), np.float32), r"float32 \(2, 256, 256, 3\)"),
+        (np.zeros((2, 128, 256, 3), np.uint8), r"uint8 \(2, 128, 256, 3\)"),
+        (np.zeros((0, 256, 256, 3), np.uint8), r"uint8 \(0, 256, 256, 3\)"),
+    ],
+)
+def test_other_frames_are_refused(net, broken, said):
+    with pytest.raises(ValueError, match=said):
+        reconstruct(net, broken)
+
+
+def test_a_small_picture_is_refused(net):
+    with pytest.raises(ValueError, match=r"\(2, 3, 64, 64\); \(B, 3, 256, 256\)"):
+        net(torch.zeros(2, 3, 64, 64))
+
+
+def test_strange_pictures_are_told_from_known_ones(net, generator):
+    ramp = torch.linspace(0, 1, 256).expand(3, 256, 256)
+    tints = torch.rand(2, 41, 3, 1, 1, generator=generator) * 0.6 + 0.2
+    known, fresh = (ramp * tint for tint in tints)
+    assert net.unfamiliarity(fresh).abs().max() == 0  # never fitted: no opinion
+    net.fit_familiarity(known)
+    inside = net.unfamiliarity(known)
+    assert inside.quantile(0.99).item() == pytest.approx(1, rel=1e-4)
+    assert net.unfamiliarity(fresh).median() < 1.2
+    assert net.unfamiliarity(torch.rand(5, 3, 256, 256, generator=generator)).min() > 2
+
+
+def test_block_rounding_is_the_cosine_transform_rounded(generator):
+    x = torch.rand(2, 3, 16, 24, generator=generator, dtype=torch.float64)
+    step = torch.tensor([0.03, 0.2], dtype=torch.float64).reshape(2, 1, 1, 1)
+    found = _quantise_blocks(x, step)
+    n = np.arange(8)
+    for b in range(2):
+        sizes = float(step[b]) * (1 + n + n[:, None])
+        for c in range(3):
+            kept = dctn(found[b, c, 8:16, 16:24].numpy(), norm="ortho")
+            want = np.round(dctn(x[b, c, 8:16, 16:24].numpy(), norm="ortho") / sizes) * sizes
+            np.testing.assert_allclose(kept, want, atol=1e-12)
+
+
+def test_augmentation_stays_in_range_and_repeats_with_its_seed(images):
+    def draw(seed):
+        return augment(images, torch.Generator().manual_seed(seed))
+
+    assert draw(1).min() >= 0 and draw(1).max() <= 1
+    assert torch.equal(draw(1), draw(1))
+    assert not torch.equal(draw(1), draw(2))
+
+
+def test_augmentation_moves_nothing(generator):
+    square = torch.full((11, 3, 256, 256), 0.3)
+    square[:, :, 96:128, 144:176] = 0.7
+    # the contrast of the square against its surroundings lies where it lay: no sub-pixel shift
+    weight = augment(square, generator).mean(1)[:, 80:144, 128:192]
+    weight = (weight - weight[:, :4, :4].mean((1, 2))[:, None, None]).abs() > 0.08
+    rows, columns = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
+    for place in (rows, columns):
+        centre = (place * weight).sum((1, 2)) / weight.sum((1, 2))
+        torch.testing.assert_close(centre, torch.full((11,), 31.5), rtol=0, atol=0.5)
