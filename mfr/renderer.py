@@ -29,8 +29,8 @@ from mfr.coefficients import (
 from mfr.config import COEFFICIENT_DIM, IMAGE_SIZE
 
 ZOOM = FOCAL / (IMAGE_SIZE / 2)  # focal length in halves of the frame, the crop at scale 1
-CENTRE = (0.0, 0.05, -0.60)  # of the head's ellipsoid, in head coordinates [Deep3D's units]
-RADII = (0.72, 1.08, 0.85)
+CENTRE = (0.0, 0.07, -0.60)  # of the head's ellipsoid, in head coordinates [Deep3D's units]
+RADII = (0.72, 1.12, 0.86)
 NEAR, FAR = 1.05, 1.6  # distance [radii] at which the surroundings stop following, wholly
 GRID = 64  # side of the flow
 CHART = 48  # side of the chart, the head seen from the front
