@@ -1,0 +1,283 @@
+r"""What a head has besides skin: eyeballs, the inside of the mouth, ears, neck, clothes, glasses.
+
+Every part is a Block: points, texture coordinates, triangles. Parts of the face carry rows of the
+model's bases; the others follow one point of the skin and go with the head as much as `weight` says.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from data_tools.synthetic.atlas import to_atlas
+from data_tools.synthetic.surface import EYE, EYE_RADIUS, EYE_Z, MOUTH_Y, gauss, step
+
+SKIN, EYES, MOUTH, EAR, HAIR, NECK, CLOTH, GLASSES = range(8)  # part numbers
+FACE_PARTS = (SKIN, EYES, MOUTH)
+
+
+@dataclass
+class Block:
+    r"""A piece of surface."""
+
+    xyz: np.ndarray  # (N, 3) [dm]
+    uv: np.ndarray  # (N, 2) in the atlas
+    triangles: np.ndarray  # (F, 3), counter-clockwise seen from outside
+    part: int
+    anchor: np.ndarray = None  # (N, 3) places of the head that it follows; None: stands alone
+    weight: np.ndarray = 1.0  # (N,) share of the head's motion, the rest is the torso's
+    two_sided: bool = False
+
+
+def grid_triangles(rows, columns, closed=False):
+    r"""Triangles of a grid of points stored row after row.
+
+    Args:
+        rows: number of rows.
+        columns: number of points a row.
+        closed: join the last column to the first.
+
+    Returns:
+        (F, 3); counter-clockwise when rows go down and columns to the right.
+    """
+    last = columns if closed else columns - 1
+    i, j = np.meshgrid(np.arange(rows - 1), np.arange(last), indexing="ij")
+    a, b = i * columns + j, i * columns + (j + 1) % columns
+    c, d = a + columns, b + columns
+    return np.stack([np.stack([a, c, d], -1), np.stack([a, d, b], -1)], 2).reshape(-1, 3)
+
+
+def eyeball(side, rings=9, spokes=22):
+    r"""The front cap of an eyeball, its texture a disc around the pupil.
+
+    Args:
+        side: +1 at the image's right, -1 at the left.
+        rings: from the pupil to the rim.
+        spokes: around.
+
+    Returns:
+        A Block.
+    """
+    angle = np.linspace(0.02, 1.45, rings)[:, None] ** 1.0
+    turn = np.arange(spokes) * 2 * np.pi / spokes
+    unit = np.stack([np.cos(turn), np.sin(turn)], -1)
+    flat = (np.sin(angle)[..., None] * unit).reshape(-1, 2)
+    z = np.repeat(np.cos(angle), spokes, 1).reshape(-1)
+    xyz = EYE_RADIUS * np.concatenate([flat, z[:, None]], 1)
+    disc = (angle[..., None] / 1.45 * unit).reshape(-1, 2)
+    uv = to_atlas("eye", 0.5 + 0.5 * disc[:, 0] * side, 0.5 - 0.5 * disc[:, 1])
+    centre = [side * EYE[0], EYE[1], EYE_Z]
+    triangles = grid_triangles(rings, spokes, closed=True)
+    return Block(xyz + centre, uv, triangles, EYES)
+
+
+def lid_strip(rim):
+    r"""The thickness of the lids: a strip from the rim back to the eyeball.
+
+    Args:
+        rim: (N, 3) points around the opening.
+
+    Returns:
+        A Block; points 0..N-1 lie on the rim, the rest behind it.
+    """
+    centre = rim.mean(0)
+    behind = centre + (rim - centre) * [0.97, 0.93, 1.0] - [0, 0, 0.045]
+    angle = np.arange(len(rim)) / len(rim)
+    s = 0.5 + 0.5 * np.cos(2 * np.pi * angle)
+    top = np.sin(2 * np.pi * angle) >= 0
+    front = to_atlas("mouth", s, np.where(top, 0.86, 0.97))
+    uv = np.concatenate([front, front])
+    return Block(np.concatenate([rim, behind]), uv, grid_triangles(2, len(rim), True), EYES)
+
+
+def mouth_bag(rim):
+    r"""The lips' insides and the cavity: rings that shrink backwards from the rim.
+
+    Args:
+        rim: (N, 3) points around the mouth's slit, counter-clockwise from the image's right.
+
+    Returns:
+        A Block of 5 rings of N points; its texture goes from lip (top) to throat (bottom).
+    """
+    count = len(rim)
+    turn = np.arange(count) * 2 * np.pi / count
+    up = np.sin(turn)[:, None] * [0, 1, 0]
+    rings = [rim, rim + 0.012 * up - [0, 0, 0.035], rim + 0.05 * up - [0, 0, 0.09]]
+    rings.append(rim * [0.95, 1, 1] + 0.12 * up - [0, 0, 0.25])
+    rings.append(rim.mean(0) + (rim - rim.mean(0)) * [0.3, 1, 0.2] + 0.03 * up - [0, 0, 0.42])
+    depth = np.repeat([0.0, 0.18, 0.4, 0.65, 0.82], count)
+    s = np.tile(0.5 + 0.5 * np.cos(turn), 5)
+    t = depth * 0.8
+    triangles = grid_triangles(5, count, closed=True)
+    return Block(np.concatenate(rings), to_atlas("mouth", s, t), triangles, MOUTH)
+
+
+def teeth(upper, columns=19):
+    r"""A row of teeth on an arch, behind the lips.
+
+    Args:
+        upper: True for the upper row.
+        columns: points along the arch.
+
+    Returns:
+        A Block.
+    """
+    across = np.linspace(-1, 1, columns)
+    x = 0.215 * np.sin(across * 1.25) / np.sin(1.25)
+    z = (0.105 if upper else 0.08) - 0.20 * (1 - np.cos(across * 1.25))
+    gum, edge = (MOUTH_Y + 0.10, MOUTH_Y - 0.012) if upper else (MOUTH_Y - 0.16, MOUTH_Y - 0.05)
+    bend = 0.012 * across**2 * (1 if upper else -1)
+    rows = []
+    for t in (0.0, 0.5, 1.0):
+        y = gum + (edge - gum) * t + bend
+        rows.append(np.stack([x, y, z + 0.012 * t], 1))
+    xyz = np.concatenate(rows)
+    t = np.repeat([0.0, 0.5, 1.0], columns)
+    uv = to_atlas("teeth", np.tile(0.5 + 0.5 * across, 3), t * 0.48 if upper else 1 - t * 0.48)
+    triangles = grid_triangles(3, columns)
+    return Block(xyz, uv, triangles if upper else triangles[:, [0, 2, 1]], MOUTH)
+
+
+def tongue(rows=8, columns=11):
+    r"""A flat dome on the floor of the mouth.
+
+    Args:
+        rows: points from tip to root.
+        columns: points across.
+
+    Returns:
+        A Block.
+    """
+    t, a = np.meshgrid(np.linspace(0, 1, rows), np.linspace(-1, 1, columns), indexing="ij")
+    wide = 0.145 * np.sqrt(1 - (1 - np.minimum(t * 2.5 + 0.05, 1)) ** 2)
+    x = wide * a
+    y = MOUTH_Y - 0.155 + 0.085 * np.sqrt(np.clip(1 - a**2 * 0.85, 0, 1)) * np.minimum(1, 3 * t)
+    y = y - 0.025 * gauss(a, 0, 0.12) * t + 0.05 * t
+    z = 0.075 - 0.36 * t
+    xyz = np.stack([x, y, z], -1).reshape(-1, 3)
+    uv = to_atlas("tongue", 0.5 + 0.5 * a, 1 - t).reshape(-1, 2)
+    return Block(xyz, uv, grid_triangles(rows, columns)[:, [0, 2, 1]], MOUTH, two_sided=True)
+
+
+def ear(side, rings=9, spokes=22):
+    r"""An ear: a leaf with a rolled rim and a hollow.
+
+    Args:
+        side: +1 at the image's right, -1 at the left.
+        rings: from the middle to the rim.
+        spokes: around.
+
+    Returns:
+        A Block.
+    """
+    r, turn = np.meshgrid(np.linspace(0.02, 1, rings), np.arange(spokes) * 2 * np.pi / spokes,
+                          indexing="ij")  # fmt: skip
+    across, up = r * np.cos(turn), r * np.sin(turn)
+    lobe = 1 - 0.28 * step(up, 0.1, -1)
+    back = 0.155 * across * lobe + 0.03 * up  # towards the back of the head
+    height = 0.275 * up
+    rim = 0.045 * gauss(r, 0.86, 0.13) * step(up, -0.9, -0.2)
+    bowl = -0.05 * np.exp(-((across - 0.0) ** 2 + (up + 0.1) ** 2) / 0.16)
+    ridge = 0.022 * gauss(np.hypot(across + 0.15, up * 0.9), 0.55, 0.1) * (across > -0.3)
+    out = 0.05 + 0.075 * across + rim + bowl + ridge - 0.07 * step(r, 0.93, 1.0)
+    xyz = np.stack([side * (0.705 + out), 0.02 + height, -0.56 - back], -1).reshape(-1, 3)
+    uv = to_atlas("ear", 0.5 + 0.5 * across, 0.5 - 0.5 * up).reshape(-1, 2)
+    triangles = grid_triangles(rings, spokes, closed=True)
+    return Block(xyz, uv, triangles if side < 0 else triangles[:, [0, 2, 1]], EAR, two_sided=True)
+
+
+def _tube(profile, spokes, room, part, weight):
+    """Rings around the neck's axis; profile rows are y, radius x, radius z, centre z."""
+    turn = np.arange(spokes + 1) * 2 * np.pi / spokes - np.pi / 2
+    rows = []
+    for y, wide, deep, middle in profile:
+        rows.append(np.stack([-wide * np.sin(turn), np.full_like(turn, y),
+                              middle - deep * np.cos(turn)], 1))  # fmt: skip
+    t = np.repeat(np.linspace(0, 1, len(profile)), spokes + 1)
+    s = np.tile(np.linspace(0, 1, spokes + 1), len(profile))
+    triangles = grid_triangles(len(profile), spokes + 1)
+    block = Block(np.concatenate(rows), to_atlas(room, s, t), triangles, part)
+    block.weight = np.repeat(weight, spokes + 1)
+    return block
+
+
+def neck(width):
+    r"""The neck, which bends between head and torso.
+
+    Args:
+        width: factor, 1 is usual.
+
+    Returns:
+        A Block.
+    """
+    y = np.linspace(-0.45, -1.42, 10)
+    flare = 0.10 * step(y, -1.0, -1.4)
+    profile = [(v, (0.47 + f) * width, (0.44 + f) * width, -0.62) for v, f in zip(y, flare)]
+    return _tube(profile, 30, "neck", NECK, step(y, -1.30, -0.75))
+
+
+def torso(collar, build):
+    r"""Collar, shoulders and chest.
+
+    Args:
+        collar: 0 round neck, 1 shirt collar, 2 roll neck.
+        build: width factor, 1 is usual.
+
+    Returns:
+        A Block.
+    """
+    rise = (0.0, 0.10, 0.20)[collar]
+    fit = (0.60, 0.58, 0.53)[collar]
+    profile = [(-1.17 + rise, fit - 0.015, fit - 0.05, -0.61), (-1.15 + rise, fit, fit - 0.03, -0.61),
+               (-1.17 + 0.6 * rise, fit + 0.03, fit, -0.61), (-1.22, 0.66, 0.62, -0.6),
+               (-1.27, 0.95, 0.68, -0.62), (-1.36, 1.35, 0.74, -0.64), (-1.50, 1.7, 0.8, -0.66),
+               (-1.8, 1.95, 0.9, -0.66), (-2.6, 2.0, 1.0, -0.66)]  # fmt: skip
+    profile = [(y, w * (build if w > 0.7 else 1), d, m) for y, w, d, m in profile]
+    return _tube(profile, 40, "cloth", CLOTH, np.zeros(len(profile)))
+
+
+def glasses(style):
+    r"""Two rims, a bridge and two arms of thin tube.
+
+    Args:
+        style: 0 round, 1 rectangular, 2 large.
+
+    Returns:
+        A Block that follows the bridge of the nose.
+    """
+    wide, high, power = ((0.185, 0.165, 2.0), (0.20, 0.125, 4.5), (0.215, 0.175, 2.8))[style]
+    turn = np.linspace(0, 2 * np.pi, 33)
+    shape = [np.sign(f) * np.abs(f) ** (2 / power) for f in (np.cos(turn), np.sin(turn))]
+    paths = []
+    for side in (-1, 1):
+        x = side * (EYE[0] + 0.005) + wide * shape[0]
+        z = 0.225 - 0.12 * x**2
+        paths.append(np.stack([x, EYE[1] - 0.02 + high * shape[1], z], 1))
+        reach = np.linspace(0, 1, 7)
+        outer = EYE[0] + wide
+        arm_x = side * (outer + (0.745 - outer) * np.minimum(reach * 2.2, 1) ** 0.5)
+        arm_z = 0.17 - 0.80 * reach - 0.12 * outer**2 * (1 - reach)
+        paths.append(np.stack([arm_x, EYE[1] + 0.05 + 0 * reach, arm_z], 1))
+    across = np.linspace(-1, 1, 7)
+    x = across * (EYE[0] - wide + 0.01)
+    paths.append(np.stack([x, EYE[1] + 0.05 - 0.03 * across**2, 0.235 + 0 * across], 1))
+    return _pipes(paths, 0.014, GLASSES, [0.0, 0.05, 0.15])
+
+
+def _pipes(paths, radius, part, anchor):
+    """Thin four-sided tubes along paths."""
+    points, triangles, count = [], [], 0
+    for path in paths:
+        along = np.gradient(path, axis=0)
+        along /= np.linalg.norm(along, axis=1, keepdims=True)
+        first = np.cross(along, np.where(np.abs(along[:, 2:]) > 0.8, [[0, 1.0, 0]], [[0, 0, 1.0]]))
+        first /= np.linalg.norm(first, axis=1, keepdims=True)
+        second = np.cross(along, first)
+        turn = np.arange(5) * 2 * np.pi / 5
+        ring = np.cos(turn)[:, None] * first[:, None] + np.sin(turn)[:, None] * second[:, None]
+        points.append((path[:, None] + radius * ring).reshape(-1, 3))
+        triangles.append(grid_triangles(len(path), 5, closed=True) + count)
+        count += len(path) * 5
+    xyz = np.concatenate(points)
+    uv = to_atlas("glasses", np.full(len(xyz), 0.5), np.full(len(xyz), 0.5))
+    return Block(xyz, uv, np.concatenate(triangles), part, np.tile(anchor, (len(xyz), 1)),
+                 1.0, two_sided=True)  # fmt: skip

@@ -1,0 +1,105 @@
+r"""A dressed person: the head's blocks with hair, neck, clothes and glasses as one mesh."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from data_tools.synthetic import parts
+from data_tools.synthetic.atlas import HEIGHT, ROOMS, WIDTH
+from data_tools.synthetic.backdrop import background
+from data_tools.synthetic.hair import hair_blocks
+from data_tools.synthetic.modes import identity_modes
+from data_tools.synthetic.paint import paint_rooms
+from data_tools.synthetic.textures import paint_skin
+
+
+@dataclass
+class Scene:
+    r"""All that rendering needs besides the coefficients; tensors on the model's device."""
+
+    mean: torch.Tensor  # (V, 3) [dm]
+    id_basis: torch.Tensor  # (V, 3, 80)
+    weight: torch.Tensor  # (V,) share of the head's motion
+    uv: torch.Tensor  # (V, 2) in [0, 1]
+    triangles: torch.Tensor  # (F, 3) int64
+    part: torch.Tensor  # (F,) int64
+    two_sided: torch.Tensor  # (F,) bool
+    rooms: torch.Tensor  # (5, H, W): RGB, gloss, wet; the skin's room still empty
+    background: torch.Tensor  # (3, 256, 256)
+    look: object  # the Appearance
+    atlases: dict  # finished textures by the bytes of tex
+
+
+def build_scene(model, look):
+    r"""Dress the model's head.
+
+    Args:
+        model: a FaceModel.
+        look: an Appearance.
+
+    Returns:
+        A Scene whose first vertices are the model's own.
+    """
+    extra = [parts.neck(look.neck_width), parts.torso(look.collar, look.build)]
+    extra += hair_blocks(look)
+    if look.glasses:
+        extra.append(parts.glasses(look.glasses - 1))
+    blocks = model.blocks + extra
+    offsets = np.cumsum([0] + [len(b.xyz) for b in blocks])
+    rows = [model.id_basis.cpu().numpy()] + [_follow(block) for block in extra]
+
+    def tensor(values, dtype=model.dtype):
+        return torch.as_tensor(np.asarray(values), device=model.device).to(dtype)
+
+    return Scene(
+        tensor(np.concatenate([b.xyz for b in blocks])),
+        tensor(np.concatenate(rows).astype(np.float32)),
+        tensor(np.concatenate([np.broadcast_to(b.weight, len(b.xyz)) for b in blocks])),
+        tensor(np.concatenate([b.uv for b in blocks])),
+        tensor(np.concatenate([b.triangles + o for b, o in zip(blocks, offsets)]), torch.int64),
+        tensor(np.concatenate([np.full(len(b.triangles), b.part) for b in blocks]), torch.int64),
+        tensor(np.concatenate([np.full(len(b.triangles), b.two_sided) for b in blocks]), torch.bool),
+        tensor(paint_rooms(look)),
+        tensor(background(look.background, look.seed)),
+        look,
+        {},
+    )
+
+
+def _follow(block):
+    """Identity rows of a part that is not of the head: those of the places it is fixed to."""
+    if block.anchor is None:
+        return np.zeros((len(block.xyz), 3, 80))
+    places, back = np.unique(block.anchor, axis=0, return_inverse=True)
+    return identity_modes(places[:, 0], places[:, 1], places)[back.ravel()]
+
+
+def atlas(model, scene, tex):
+    r"""The person's texture: the skin painted over its albedo, set among the other rooms.
+
+    Args:
+        model: the FaceModel.
+        scene: the person's Scene.
+        tex: (80,).
+
+    Returns:
+        (5, H, W): RGB, gloss, wet.
+    """
+    key = tex.detach().cpu().to(torch.float32).numpy().tobytes()
+    if key not in scene.atlases:
+        if len(scene.atlases) >= 4:
+            scene.atlases.pop(next(iter(scene.atlases)))
+        skin = paint_skin(model.palette, model.albedo(tex), scene.look)
+        image = scene.rooms.clone()
+        skin = torch.as_tensor(np.clip(skin, 0, 1)).to(image)
+        image[:, : skin.shape[1], : skin.shape[2]] = skin
+        tone = skin[:3, 330:380, 180:330].mean((1, 2))
+        for room in ("ear", "neck"):
+            left, top, width, height = ROOMS[room]
+            image[:3, top : top + height, left : left + width] *= tone[:, None, None]
+        scene.atlases[key] = image
+    return scene.atlases[key]
+
+
+assert ROOMS["skin"][2:] == (512, 512) and (WIDTH, HEIGHT) == (768, 512)

@@ -1,0 +1,378 @@
+r"""The head as formulas: a smooth skull, the relief of a face, and a triangle mesh over both.
+
+Ours: no scan is behind it. Unit 1 dm, as in Deep3DFaceRecon: x to the image's right, y up, z to
+the camera, origin near the middle of the face. Three coordinate systems name a point of the skin:
+
+* `u` (a disc), the plane of the texture and of the triangulation; its middle is the face's middle;
+* `rest` (x, y), where the point of the unsculpted skull lies as seen from the front; the mouth is a
+  slit in `u` that `rest` closes;
+* `xyz`, the point itself.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import Delaunay, cKDTree
+
+CENTRE = np.array([0.0, -0.1, -0.62])  # all directions start here
+DISC = 1.45  # radius of the u disc
+STRETCH = 0.35  # u is denser in the face: angle * RADIUS = u + STRETCH u^3
+RADIUS = 0.92
+SKULL = (  # centre and radii of ellipsoids that all hold CENTRE: cranium, face, jaw
+    ((0.0, 0.36, -0.70), (0.735, 0.80, 0.90)),
+    ((0.0, -0.13, -0.53), (0.655, 0.80, 0.66)),
+    ((0.0, -0.46, -0.36), (0.47, 0.50, 0.48)),
+)
+EYE = np.array([0.305, 0.115])  # of the right eye in the image; the left one is its mirror
+EYE_WIDTH = 0.150  # half the lid opening
+EYE_RADIUS = 0.125
+EYE_Z = 0.015  # centre of the eyeball
+LID = 0.013  # thickness
+MOUTH_Y, MOUTH_WIDTH = -0.515, 0.245
+GAP = 0.022  # half the height of the mouth's slit in u
+
+
+def gauss(value, centre, width):
+    r"""exp(-((value - centre) / width)^2 / 2).
+
+    Args:
+        value: array of any shape.
+        centre: where it is 1.
+        width: standard deviation, in the unit of value.
+
+    Returns:
+        An array like value.
+    """
+    return np.exp(-0.5 * ((value - centre) / width) ** 2)
+
+
+def bump(x, y, x0, y0, width_x, width_y):
+    r"""A Gaussian hill of height 1 over the rest plane.
+
+    Args:
+        x: array, or |x| for a mirrored pair of hills.
+        y: array like x.
+        x0: middle.
+        y0: middle.
+        width_x: standard deviation.
+        width_y: standard deviation.
+
+    Returns:
+        An array like x.
+    """
+    return gauss(x, x0, width_x) * gauss(y, y0, width_y)
+
+
+def step(value, low, high):
+    r"""A smooth step from 0 at low to 1 at high (falling when high < low).
+
+    Args:
+        value: array of any shape.
+        low: last value of 0.
+        high: first value of 1.
+
+    Returns:
+        An array like value.
+    """
+    t = np.clip((value - low) / (high - low), 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def mouth_line(x):
+    r"""y of the line between the closed lips.
+
+    Args:
+        x: array of rest coordinates.
+
+    Returns:
+        An array like x.
+    """
+    return MOUTH_Y - 0.006 * gauss(x, 0, 0.05) + 0.014 * gauss(abs(x), 0.12, 0.07) - 0.05 * x**2
+
+
+def lip_border(x, side):
+    r"""Height of the red of the lip over (side +1) or under (side -1) the mouth line.
+
+    Args:
+        x: array of rest coordinates.
+        side: +1 | -1, or an array of them.
+
+    Returns:
+        An array like x, 0 outside the corners.
+    """
+    arch = np.sqrt(np.clip(1 - (x / (MOUTH_WIDTH + 0.008)) ** 2, 0, 1))
+    bow = 1 - 0.16 * gauss(x, 0, 0.03) + 0.06 * gauss(abs(x), 0.06, 0.03)
+    return np.where(np.asarray(side) > 0, 0.082 * arch**1.25 * bow, 0.108 * arch)
+
+
+def lid_edges(t):
+    r"""Heights over the eye's middle of the upper and lower lid edge.
+
+    Args:
+        t: array in [-1, 1], across the eye, outer corner at +1.
+
+    Returns:
+        Two arrays like t [dm].
+    """
+    arch = np.clip(1 - np.abs(t) ** 2.2, 0, 1)
+    tilt = 0.010 * t
+    upper = 0.060 * arch**0.8 * (1 - 0.10 * t) + tilt
+    lower = -0.043 * arch**0.75 * (1 + 0.14 * t) + tilt
+    return upper, lower
+
+
+def disc_to_rest(u):
+    r"""Rest coordinates and skull point of disc points.
+
+    Args:
+        u: (N, 2).
+
+    Returns:
+        rest (N, 2) with the mouth's slit closed, and skull (N, 3).
+    """
+    skull = _skull(u)
+    x, y = skull[:, 0], skull[:, 1]
+    off = y - mouth_line(x)
+    closing = _slit(x) * np.exp(-((off / 0.14) ** 2)) * (skull[:, 2] > -0.4)
+    y = y - np.sign(off) * np.minimum(closing, np.abs(off))
+    return np.stack([x, y], 1), np.stack([x, y, skull[:, 2]], 1)
+
+
+def rest_to_disc(rest):
+    r"""Disc point of a point of the front, the mouth's slit ignored.
+
+    Args:
+        rest: (N, 2).
+
+    Returns:
+        u (N, 2), found by fixed-point steps.
+    """
+    u = np.asarray(rest, dtype=float) * 0.9
+    for _ in range(40):
+        u = u + 0.7 * (rest - _skull(u)[:, :2])
+    return u
+
+
+def _slit(x):
+    """Half the height of the mouth's slit in u."""
+    return GAP * np.clip(1 - (x / MOUTH_WIDTH) ** 2, 0, 1) ** 0.5
+
+
+def _skull(u):
+    """Point of the unsculpted skull: direction from u, radius as a smooth maximum of ellipsoids."""
+    length = np.linalg.norm(u, axis=1)
+    angle = (length + STRETCH * length**3) / RADIUS
+    side = u / np.maximum(length, 1e-9)[:, None]
+    direction = np.concatenate([side * np.sin(angle)[:, None], np.cos(angle)[:, None]], 1)
+    radius = 0
+    for centre, radii in SKULL:
+        a = ((direction / radii) ** 2).sum(1)
+        offset = (CENTRE - centre) / radii
+        b = (direction / radii * offset).sum(1)
+        root = (-b + np.sqrt(b * b - a * ((offset**2).sum() - 1))) / a
+        radius = radius + root**14
+    return CENTRE + direction * radius[:, None] ** (1 / 14)
+
+
+def sculpt(rest, skull):
+    r"""The face's relief on the skull: brows, sockets, nose, cheeks, lips, chin.
+
+    Args:
+        rest: (N, 2).
+        skull: (N, 3).
+
+    Returns:
+        xyz (N, 3).
+    """
+    x, y = rest.T
+    s = np.abs(x)
+    front = step(skull[:, 2], -0.45, -0.1)
+    z = 0.030 * bump(s, y, 0.24, 0.30, 0.17, 0.06) - 0.085 * bump(s, y, 0.29, 0.12, 0.13, 0.085)
+    z += 0.045 * bump(s, y, 0.43, -0.06, 0.12, 0.11) + 0.03 * bump(s, y, 0.36, -0.32, 0.14, 0.14)
+    z += 0.055 * bump(x, y, 0, -0.50, 0.20, 0.15) + 0.085 * bump(x, y, 0, -0.80, 0.15, 0.085)
+    z -= 0.02 * bump(s, y, 0.26, -0.62, 0.08, 0.1) + 0.020 * bump(s, y, 0.62, 0.30, 0.12, 0.15)
+    z += _nose(x, y) + _lips(x, y)
+    moved = skull + np.stack([np.zeros_like(z), np.zeros_like(z), z * front], 1)
+    moved[:, 1] -= front * 0.035 * bump(x, y, 0, -0.20, 0.07, 0.05)  # the tip hangs a little
+    moved[:, 0] += front * np.sign(x) * 0.02 * bump(s, y, 0.115, -0.235, 0.04, 0.04)
+    return _lids(x, y, moved)
+
+
+def _nose(x, y):
+    """Height of the nose: a ridge that rises to the tip, two wings, two nostrils."""
+    s = np.abs(x)
+    rise = step(y, 0.26, -0.20)
+    height = (0.035 + 0.265 * rise**1.3) * step(y, 0.30, 0.12) * step(y, -0.318, -0.235)
+    width = 0.052 + 0.028 * rise
+    z = height * np.exp(-((s / (1.35 * width)) ** 2.0))
+    z += 0.035 * bump(x, y, 0, -0.205, 0.055, 0.045)
+    z += 0.105 * bump(s, y, 0.112, -0.245, 0.036, 0.036)
+    z -= 0.060 * bump(s, y, 0.058, -0.287, 0.024, 0.014)
+    return z - 0.010 * bump(x, y, 0, -0.37, 0.022, 0.045)
+
+
+def _lips(x, y):
+    """Height of the lips: two cushions with a groove between and a step at the border."""
+    off = y - mouth_line(x)
+    border = lip_border(x, np.sign(off)) + 1e-4
+    t = np.clip(np.abs(off) / border, 0, 3)
+    cushion = np.exp(-(((t - 0.5) / 0.52) ** 2)) * step(border, 0.0, 0.06)
+    groove = -0.028 * np.exp(-((off / 0.018) ** 2)) * step(np.abs(x), MOUTH_WIDTH + 0.05, 0.15)
+    corner = -0.030 * bump(np.abs(x), off, MOUTH_WIDTH + 0.01, 0, 0.03, 0.03)
+    sulcus = -0.035 * bump(x, y, 0, -0.665, 0.13, 0.030)
+    return cushion * np.where(off > 0, 0.042, 0.055) + groove + corner + sulcus
+
+
+def _lids(x, y, xyz):
+    """Lay the skin around each eye on its eyeball."""
+    dx, dy = np.abs(x) - EYE[0], y - EYE[1]
+    reach = np.sqrt((dx / 1.25) ** 2 + dy**2)
+    near = step(reach, 0.150, 0.085) * (xyz[:, 2] > -0.3)
+    ball = EYE_Z + lid_height(dx, dy)
+    crease = -0.012 * np.exp(-(((dy - 0.088 + 1.2 * dx**2) / 0.014) ** 2)) * step(abs(dx), 0.19, 0.1)
+    xyz[:, 2] = xyz[:, 2] * (1 - near) + (ball + crease) * near
+    return xyz
+
+
+def lid_height(dx, dy):
+    r"""z over the eyeball's centre of a lid lying on it, flattened towards the corners.
+
+    Args:
+        dx: array, offset from the eye's middle.
+        dy: array like dx.
+
+    Returns:
+        An array like dx.
+    """
+    radius = EYE_RADIUS + LID
+    inside = radius**2 - (0.78 * dx) ** 2 - dy**2
+    return np.sqrt(np.maximum(inside, 0.3 * radius**2))
+
+
+@dataclass
+class Skin:
+    r"""The skin's mesh: disc and rest coordinates, points, triangles and the holes' rims."""
+
+    u: np.ndarray  # (N, 2)
+    rest: np.ndarray  # (N, 2)
+    xyz: np.ndarray  # (N, 3)
+    triangles: np.ndarray  # (F, 3), counter-clockwise seen from outside
+    side: np.ndarray  # (N,) +1 above the mouth line, -1 below
+    eyes: tuple  # two rims, each an index array, counter-clockwise from the image's right
+    mouth: np.ndarray  # rim, counter-clockwise from the image's right corner
+
+
+def build_skin(spacing=0.034):
+    r"""The skin's mesh: rings around eyes and lips, a hexagonal grid elsewhere, Delaunay between.
+
+    Args:
+        spacing: of the grid in the middle of the face [dm].
+
+    Returns:
+        A Skin.
+    """
+    eyes = [eye_rim(side, 0.0) for side in (-1, 1)]
+    mouth = mouth_rim(0.0)
+    rings = [eye_rim(side, grow) for grow in (0.016, 0.036, 0.06) for side in (-1, 1)]
+    rings += [mouth_rim(grow) for grow in (0.022, 0.045, 0.07, 0.1, 0.135)]
+    points = np.concatenate([*eyes, mouth, *rings])
+    grid = _hexagons(spacing)
+    distance, _ = cKDTree(points).query(grid)
+    points = np.concatenate([points, grid[distance > 0.62 * spacing]])
+    triangles = _triangulate(points, [*eyes, mouth])
+    rest, skull = disc_to_rest(points)
+    counts = np.cumsum([0, len(eyes[0]), len(eyes[1]), len(mouth)])
+    rims = [np.arange(a, b) for a, b in zip(counts, counts[1:])]
+    upper = _skull(points)[:, 1] - mouth_line(rest[:, 0])
+    side = np.where(upper >= 0, 1.0, -1.0)
+    return Skin(points, rest, sculpt(rest, skull), triangles, side, tuple(rims[:2]), rims[2])
+
+
+def eye_rim(side, grow, count=26):
+    r"""Disc points around an eye's opening.
+
+    Args:
+        side: +1 the eye at the image's right, -1 the left.
+        grow: distance outwards of the opening [dm].
+        count: points.
+
+    Returns:
+        (count, 2).
+    """
+    turn = np.arange(count) * 2 * np.pi / count
+    t = np.cos(turn)
+    upper, lower = lid_edges(t)
+    height = np.where(np.sin(turn) >= -1e-9, upper, lower)
+    edge = np.stack([t * EYE_WIDTH, height], 1)
+    outward = np.stack([np.cos(turn) * 0.8, np.sin(turn)], 1)
+    rest = edge + grow * outward + EYE
+    return rest_to_disc(rest if side > 0 else rest[::-1] * [-1, 1])
+
+
+def mouth_rim(grow, count=44):
+    r"""Disc points around the mouth's slit.
+
+    Args:
+        grow: distance outwards [dm].
+        count: points.
+
+    Returns:
+        (count, 2).
+    """
+    turn = np.arange(count) * 2 * np.pi / count
+    x = np.cos(turn) * (MOUTH_WIDTH + 0.8 * grow)
+    inner = np.clip(x, -MOUTH_WIDTH, MOUTH_WIDTH)
+    lift = np.where(np.abs(np.sin(turn)) < 1e-6, 0, np.sign(np.sin(turn))) * _slit(inner)
+    y = mouth_line(inner) + lift + grow * np.sin(turn)
+    return rest_to_disc(np.stack([x, y], 1))
+
+
+def _hexagons(spacing):
+    """A hexagonal grid over the disc; its outermost points form the rim of the back."""
+    rows = np.arange(-DISC, DISC, spacing * 0.75**0.5)
+    columns = np.arange(-DISC, DISC, spacing)
+    x, y = np.meshgrid(columns, rows)
+    x = x + 0.5 * spacing * (np.arange(len(rows)) % 2)[:, None]
+    grid = np.stack([x.ravel(), y.ravel()], 1)
+    length = np.linalg.norm(grid, axis=1)
+    inner = grid[(length < 0.98)]
+    rings = [inner]
+    radius, gap = 0.98, spacing
+    while radius < DISC:  # rings that grow coarser towards the back of the head
+        count = int(2 * np.pi * radius / gap)
+        turn = (np.arange(count) + 0.5 * (len(rings) % 2)) * 2 * np.pi / count
+        rings.append(radius * np.stack([np.cos(turn), np.sin(turn)], 1))
+        gap *= 1.10
+        radius += gap * 0.85
+    return np.concatenate(rings)
+
+
+def _triangulate(points, holes):
+    """Delaunay triangles whose middle lies in no hole."""
+    triangles = Delaunay(points).simplices
+    a, b, c = (points[triangles[:, i]] for i in range(3))
+    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
+    triangles = np.where(area[:, None] > 0, triangles, triangles[:, [0, 2, 1]])
+    middle = (a + b + c) / 3
+    keep = np.abs(area) > 1e-9
+    for hole in holes:
+        keep &= ~inside(middle, hole)
+    return triangles[keep]
+
+
+def inside(points, polygon):
+    r"""Which points lie in a polygon (even-odd rule).
+
+    Args:
+        points: (N, 2).
+        polygon: (M, 2).
+
+    Returns:
+        (N,) bool.
+    """
+    result = np.zeros(len(points), bool)
+    for (x0, y0), (x1, y1) in zip(polygon, np.roll(polygon, -1, 0)):
+        spans = (y0 > points[:, 1]) != (y1 > points[:, 1])
+        cross = x0 + (points[:, 1] - y0) * (x1 - x0) / (y1 - y0 + 1e-300)
+        result ^= spans & (points[:, 0] < cross)
+    return result

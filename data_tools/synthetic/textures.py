@@ -1,0 +1,226 @@
+r"""The skin's colours: a linear palette over the texture, and what is painted on it once a person."""
+
+import numpy as np
+import torch
+from torch.nn.functional import interpolate
+
+from data_tools.synthetic.atlas import to_atlas
+from data_tools.synthetic.surface import (
+    DISC,
+    EYE,
+    EYE_WIDTH,
+    MOUTH_WIDTH,
+    bump,
+    disc_to_rest,
+    gauss,
+    lid_edges,
+    lip_border,
+    mouth_line,
+    sculpt,
+    step,
+)
+
+SIDE = 512  # texels of the skin's room
+SKIN_MEAN = (0.80, 0.60, 0.50)
+
+
+def skin_uv(u):
+    r"""Atlas coordinates of disc points.
+
+    Args:
+        u: (N, 2).
+
+    Returns:
+        (N, 2) in [0, 1].
+    """
+    return to_atlas("skin", 0.5 + 0.5 * u[:, 0] / DISC, 0.5 - 0.5 * u[:, 1] / DISC)
+
+
+class SkinPalette:
+    r"""albedo = mean + B_tex tex: 16 painted masks, each with a colour, and 64 soft colour waves.
+
+    Attributes:
+        x, y (512, 512): rest coordinates of the texels; xyz (512, 512, 3) their points.
+    """
+
+    def __init__(self, skin):
+        axis = (np.linspace(-1, 1, SIDE)) * DISC
+        u = np.stack(np.meshgrid(axis, -axis), -1).reshape(-1, 2)
+        rest, skull = disc_to_rest(u)
+        self.x, self.y = rest.T.reshape(2, SIDE, SIDE)
+        self.xyz = sculpt(rest, skull).reshape(SIDE, SIDE, 3)
+        self.u = u.reshape(SIDE, SIDE, 2)
+        masks, colours = self._named()
+        self.masks = torch.as_tensor(np.stack(masks), dtype=torch.float32)
+        self.colours = torch.as_tensor(np.array(colours), dtype=torch.float32)
+        self.waves = _colour_waves(80 - len(masks))
+        self.mean = self._mean()
+
+    def albedo(self, tex):
+        r"""mean + B_tex tex.
+
+        Args:
+            tex: (80,).
+
+        Returns:
+            (3, 512, 512) float32, unclamped.
+        """
+        tex = torch.as_tensor(tex, dtype=torch.float32).cpu()
+        named = len(self.masks)
+        weighted = (tex[:named, None] * self.colours).T @ self.masks.flatten(1)
+        soft = torch.tensordot(tex[named:], self.waves, 1)[None]
+        soft = interpolate(soft, size=(SIDE, SIDE), mode="bilinear", align_corners=True)[0]
+        return self.mean + weighted.unflatten(1, (SIDE, SIDE)) + soft
+
+    def lip(self):
+        r"""1 on the red of the lips, with a soft border.
+
+        Returns:
+            (512, 512).
+        """
+        off = self.y - mouth_line(self.x)
+        border = lip_border(self.x, np.sign(off))
+        return step(np.abs(off) - border, 0.010, -0.012) * (np.abs(self.x) < MOUTH_WIDTH + 0.01) \
+            * (self.xyz[..., 2] > -0.3)
+
+    def _named(self):
+        """Masks and the colours they add at coefficient 1."""
+        x, y, s = self.x, self.y, np.abs(self.x)
+        front = step(self.xyz[..., 2], -0.6, -0.2)
+        lip, one = self.lip(), np.ones_like(x)
+        socket = bump(s, y, EYE[0], EYE[1] - 0.01, 0.16, 0.09) * front
+        under = bump(s, y, 0.28, 0.015, 0.09, 0.035) * front
+        cheek = bump(s, y, 0.40, -0.18, 0.14, 0.12) * front
+        nose = bump(x, y, 0, -0.20, 0.11, 0.09) * front
+        freckles = _speckle(5, 2.2) * (bump(s, y, 0.25, -0.12, 0.22, 0.12) * front)
+        rows = [
+            (one, (-0.185, -0.195, -0.180)),
+            (one, (0.012, -0.018, -0.014)),
+            (one, (0.005, 0.010, -0.022)),
+            (lip, (0.020, -0.060, -0.045)),
+            (lip, (-0.055, -0.040, -0.030)),
+            (cheek, (0.010, -0.045, -0.035)),
+            (nose, (0.008, -0.035, -0.030)),
+            (under, (-0.060, -0.060, -0.040)),
+            (freckles, (-0.05, -0.065, -0.060)),
+            (socket, (-0.025, -0.030, -0.025)),
+            (bump(x, y, 0, 0.5, 0.4, 0.15) * front, (0.025, 0.022, 0.020)),
+            (bump(x, y, 0, -0.8, 0.2, 0.1) * front, (0.006, -0.018, -0.015)),
+            (_speckle(9, 4.0), (-0.015, -0.018, -0.016)),
+            (step(y, -0.3, -0.6) * front, (-0.015, -0.018, -0.012)),
+            (step(s, 0.25, 0.6) * front, (-0.020, -0.020, -0.018)),
+            (lip * gauss(x, 0, 0.1), (0.03, 0.0, 0.005)),
+        ]
+        return [row[0] for row in rows], [row[1] for row in rows]
+
+    def _mean(self):
+        """The mean face's colours."""
+        x, y, s = self.x, self.y, np.abs(self.x)
+        image = np.ones((3, SIDE, SIDE)) * np.array(SKIN_MEAN)[:, None, None]
+        front = step(self.xyz[..., 2], -0.6, -0.2)
+        for mask, colour in (
+            (self.lip(), (-0.09, -0.20, -0.15)),
+            (bump(s, y, 0.38, -0.15, 0.15, 0.12) * front, (0.01, -0.035, -0.03)),
+            (bump(x, y, 0, -0.21, 0.10, 0.08) * front, (0.005, -0.03, -0.025)),
+            (bump(s, y, EYE[0], EYE[1], 0.15, 0.08) * front, (-0.02, -0.035, -0.02)),
+            (bump(x, y, 0, 0.45, 0.4, 0.15) * front, (0.01, 0.01, 0.0)),
+        ):
+            image += mask * np.array(colour)[:, None, None]
+        return torch.as_tensor(image, dtype=torch.float32)
+
+
+def _speckle(seed, sharp):
+    """Blurred noise in [0, 1], most of it near 0."""
+    noise = torch.rand(1, 1, 170, 170, generator=torch.Generator().manual_seed(seed))
+    noise = interpolate(noise, size=(SIDE, SIDE), mode="bicubic", align_corners=True)
+    return noise.clamp(0, 1)[0, 0].double().numpy() ** (2 * sharp)
+
+
+def _colour_waves(count):
+    """Soft colour patterns (count, 3, 24, 24)."""
+    rng = np.random.default_rng(3)
+    axis = np.linspace(-1, 1, 24)
+    x, y = np.meshgrid(axis, axis)
+    waves = []
+    for k in range(count):
+        frequency = rng.standard_normal(2) * (1.5 + 6.0 * k / count)
+        value = np.cos(x * frequency[0] + y * frequency[1] + rng.uniform(0, 6.28))
+        tint = np.array([1, 1, 1]) + 0.5 * rng.standard_normal(3)
+        waves.append(0.0035 * value * tint[:, None, None])
+    return torch.as_tensor(np.array(waves), dtype=torch.float32)
+
+
+def occlusion(palette):
+    r"""How much sky each texel of the skin sees, by hand: sockets, nose, lips, chin, neck.
+
+    Args:
+        palette: a SkinPalette.
+
+    Returns:
+        (512, 512) in (0, 1].
+    """
+    x, y, s, z = palette.x, palette.y, np.abs(palette.x), palette.xyz[..., 2]
+    dx, dy = s - EYE[0], y - EYE[1]
+    dark = 0.22 * bump(s, y, 0.20, 0.15, 0.07, 0.06) + 0.10 * bump(dx, dy, 0, 0.07, 0.13, 0.035)
+    dark += 0.35 * bump(s, y, 0.06, -0.305, 0.06, 0.022)
+    dark += 0.18 * bump(s, y, 0.155, -0.27, 0.025, 0.04)
+    dark += 0.16 * bump(x, y, 0, -0.655, 0.12, 0.028)
+    dark += 0.45 * step(y, -0.86, -1.02) + 0.25 * step(z, -0.35, -0.7) * step(y, 0.3, -0.2)
+    return np.clip(1 - dark, 0.25, 1)
+
+
+def paint_skin(palette, albedo, look):
+    r"""Brows, lashes, nostrils, mouth corners and hair roots over the albedo.
+
+    Args:
+        palette: a SkinPalette.
+        albedo: (3, 512, 512).
+        look: an Appearance.
+
+    Returns:
+        (5, 512, 512): RGB, gloss, wet.
+    """
+    image = albedo.double().numpy() * occlusion(palette)
+    x, y, s = palette.x, palette.y, np.abs(palette.x)
+    front = palette.xyz[..., 2] > -0.3
+    rng = np.random.default_rng(look.seed)
+    image = image * (1 + 0.02 * _grain(rng))
+    brow = _brow(x, y, look, rng) * front
+    image = _over(image, brow, look.brow_colour)
+    dx, dy = s - EYE[0], y - EYE[1]
+    upper, lower = lid_edges(np.clip(dx / EYE_WIDTH, -1, 1))
+    lash = np.exp(-(((dy - upper - 0.004) / 0.010) ** 2)) * step(np.abs(dx), 0.17, 0.13) * front
+    image = _over(image, (0.55 + 0.4 * look.lashes) * lash, [0.05, 0.035, 0.03])
+    lower_lash = np.exp(-(((dy - lower + 0.004) / 0.008) ** 2)) * step(np.abs(dx), 0.165, 0.13)
+    image = _over(image, 0.35 * lower_lash * front, [0.25, 0.12, 0.10])
+    crease = np.exp(-(((dy - 0.092 + 1.3 * dx**2) / 0.009) ** 2)) * step(np.abs(dx), 0.18, 0.10)
+    image = _over(image, 0.30 * crease * front, [0.25, 0.14, 0.11])
+    nostril = bump(s, y, 0.060, -0.288, 0.022, 0.011) * front
+    image = _over(image, 0.85 * np.clip(1.4 * nostril, 0, 1), [0.12, 0.05, 0.04])
+    off = y - mouth_line(x)
+    line = np.exp(-((off / 0.006) ** 2)) * step(s, MOUTH_WIDTH + 0.02, MOUTH_WIDTH - 0.02) * front
+    image = _over(image, 0.6 * line, [0.25, 0.07, 0.07])
+    gloss = 0.10 + 0.25 * palette.lip() + 0.08 * bump(x, y, 0, -0.15, 0.06, 0.15)
+    return np.concatenate([image, gloss[None], 0 * gloss[None]])
+
+
+def _over(image, alpha, colour):
+    """Paint a colour over the image."""
+    return image * (1 - alpha) + alpha * np.array(colour)[:, None, None]
+
+
+def _grain(rng):
+    """White noise with a trace of blur (512, 512)."""
+    noise = rng.standard_normal((SIDE, SIDE))
+    return noise + np.roll(noise, 1, 0) + np.roll(noise, 1, 1)
+
+
+def _brow(x, y, look, rng):
+    """Opacity of the brows: hairs along an arch that tapers outwards."""
+    s = np.abs(x)
+    t = (s - 0.115) / 0.36
+    arch = 0.265 + 0.05 * look.brow_arch * gauss(t, 0.62, 0.3) + 0.02 * t - 0.035 * step(t, 0.7, 1.1)
+    thick = 0.028 * look.brow_thickness * (1 - 0.55 * step(t, 0.45, 1.0))
+    body = np.exp(-((np.abs((y - arch) / thick)) ** 3)) * step(t, -0.06, 0.12) * step(t, 1.06, 0.88)
+    hairs = 0.75 + 0.25 * np.sin(260 * (s * 0.8 - 0.9 * (y - arch)) + 3 * rng.standard_normal())
+    return np.clip(body * hairs, 0, 0.95)
