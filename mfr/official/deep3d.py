@@ -4,12 +4,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from mfr.coefficients import FRAME_PARAMS
 from mfr.official.images import resize
 from mfr.official.resnet import FEATURES, ResNet50
 
 HEADS = (80, 64, 80, 3, 27, 2, 1)  # id, exp, tex, angle, gamma, trans xy, trans z
 CROP_SIZE = 224
-CENTRED = (1.0, 128.0, 128.0)  # scale, tx, ty of a 256 frame that is the aligned face already
+CENTRED = FRAME_PARAMS[2:]  # scale 1 and the middle: our frames are aligned faces already
 
 
 class Deep3D(nn.Module):

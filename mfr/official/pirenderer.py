@@ -3,23 +3,14 @@ r"""PIRenderer's generator (Ren et al. 2021): a portrait and a window of coeffic
 A mapping network turns the window into a descriptor; a warping network reads a flow from portrait
 and descriptor; an editing network repairs the warped portrait. Attribute names are those of the
 published checkpoint, its spelling `warpping_net` included. Assumed where names and shapes leave it
-open: normalisations add 1e-5 to the variance, a skip is concatenated behind the decoder's own map,
-and any side that is a multiple of 32 works as 256 does.
+open: any side that is a multiple of 32, from 64 on, works as 256 does.
 """
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
-from mfr.official.pirenderer_blocks import (
-    DESCRIPTOR,
-    SLOPE,
-    ConvBlock,
-    DecoderBlock,
-    EncoderBlock,
-    LayerNorm,
-    ResidualBlock,
-)
+from mfr.official.pirenderer_blocks import DESCRIPTOR, SLOPE, ConvBlock, ResidualBlock
+from mfr.official.pirenderer_warping import WarpingNet, warp
 
 COEFFICIENTS = 73  # exp 64, angle 3, trans 3, crop 3
 WINDOW = 27  # frames t-13 ... t+13
@@ -53,84 +44,6 @@ class MappingNet(nn.Module):
         for encoder in (self.encoder0, self.encoder1, self.encoder2):
             out = encoder(out) + out[:, :, 3:-3]
         return out.mean(2)
-
-
-class HourglassEncoder(nn.Module):
-    r"""Portrait to maps of 1/2 ... 1/32 of its side."""
-
-    CHANNELS = (32, 64, 128, 256, 256, 256)
-
-    def __init__(self):
-        super().__init__()
-        self.input_layer = nn.Conv2d(3, self.CHANNELS[0], 7, padding=3)
-        for index, (inputs, outputs) in enumerate(zip(self.CHANNELS, self.CHANNELS[1:])):
-            setattr(self, f"encoder{index}", EncoderBlock(inputs, outputs))
-
-    def forward(self, first, descriptor):
-        r"""The outputs of the five encoder blocks.
-
-        Args:
-            first: (B, 32, S, S), input_layer of the portrait, which no coefficient touches.
-            descriptor: (B, 256).
-
-        Returns:
-            Five maps (B, channels, S / 2^k, S / 2^k), k = 1..5.
-        """
-        maps, x = [], first
-        for index in range(5):
-            x = getattr(self, f"encoder{index}")(x, descriptor)
-            maps.append(x)
-        return maps
-
-
-class HourglassDecoder(nn.Module):
-    r"""Maps of the encoder to one at a quarter of the portrait's side."""
-
-    def __init__(self):
-        super().__init__()
-        self.decoder4 = DecoderBlock(256, 256)
-        self.decoder3 = DecoderBlock(512, 256)
-        self.decoder2 = DecoderBlock(512, 128)
-
-    def forward(self, maps, descriptor):
-        r"""Up three times, each time with the encoder's map of that size behind it.
-
-        Args:
-            maps: five maps of HourglassEncoder.
-            descriptor: (B, 256).
-
-        Returns:
-            (B, 256, S / 4, S / 4).
-        """
-        *skips, x = maps
-        for decoder in (self.decoder4, self.decoder3, self.decoder2):
-            x = torch.cat([decoder(x, descriptor), skips.pop()], 1)
-        return x
-
-
-class WarpingNet(nn.Module):
-    r"""Portrait and descriptor to a flow."""
-
-    def __init__(self):
-        super().__init__()
-        self.hourglass = nn.Module()
-        self.hourglass.encoder = HourglassEncoder()
-        self.hourglass.decoder = HourglassDecoder()
-        to_flow = nn.Conv2d(256, 2, 7, padding=3)
-        self.flow_out = nn.Sequential(LayerNorm(256), nn.LeakyReLU(SLOPE), to_flow)
-
-    def forward(self, first, descriptor):
-        r"""The flow.
-
-        Args:
-            first: (B, 32, S, S), input_layer of the portrait.
-            descriptor: (B, 256).
-
-        Returns:
-            (B, 2, S / 4, S / 4) x and y [pixels of this grid].
-        """
-        maps = self.hourglass.encoder(first, descriptor)
-        return self.flow_out(self.hourglass.decoder(maps, descriptor))
 
 
 class EditingEncoder(nn.Module):
@@ -214,31 +127,6 @@ class EditingNet(nn.Module):
         return self.decoder(self.encoder(torch.cat([source, warped], 1)), descriptor)
 
 
-def warp(source, flow):
-    r"""Sample the source where the flow says, as the published weights were trained.
-
-    The flow is divided as if the grid's corners were pixel centres (2 / (w - 1)) and sampled as if
-    they were pixel edges, so a zero flow is NOT the identity: it magnifies a little about the
-    centre and darkens the rim. The weights know this and need it.
-
-    Args:
-        source: (B, 3, S, S).
-        flow: (B, 2, height, width) x and y [pixels of its own grid].
-
-    Returns:
-        (B, 3, S, S); zeros are sampled beyond the edge.
-    """
-    height, width = flow.shape[2:]
-    scale = flow.new_tensor([2 / (width - 1), 2 / (height - 1)]).view(2, 1, 1)
-    like = {"dtype": flow.dtype, "device": flow.device}
-    y, x = torch.meshgrid(
-        torch.linspace(-1, 1, height, **like), torch.linspace(-1, 1, width, **like), indexing="ij"
-    )
-    places = torch.stack([x, y]) + flow * scale  # (B, 2, height, width), [-1, 1]
-    places = F.interpolate(places, source.shape[2:], mode="bilinear", align_corners=False)
-    return F.grid_sample(source, places.permute(0, 2, 3, 1), align_corners=False)
-
-
 class PIRenderer(nn.Module):
     r"""PIRenderer's generator, `net_G_ema` of its checkpoint; 22,519,109 parameters.
 
@@ -255,7 +143,8 @@ class PIRenderer(nn.Module):
         r"""2 portrait - 1
 
         Args:
-            portrait: (B, 3, S, S) float RGB, [0, 1], S a multiple of 32; 256 as published.
+            portrait: (B, 3, S, S) float RGB, [0, 1], S a multiple of 32, at least
+                64; 256 as published.
 
         Returns:
             (B, 3, S, S), [-1, 1].
@@ -264,9 +153,9 @@ class PIRenderer(nn.Module):
             ValueError: portrait is not a float batch of square RGB images, or S does not fit.
         """
         shape = tuple(portrait.shape)
-        fits = len(shape) == 4 and shape[1] == 3 and shape[2] == shape[3] and shape[2] % 32 == 0
-        if not (fits and portrait.is_floating_point()):
-            allowed = "float (B, 3, S, S) with S a multiple of 32"
+        square = len(shape) == 4 and shape[1] == 3 and shape[2] == shape[3]
+        if not (square and shape[2] in range(64, 4096, 32) and portrait.is_floating_point()):
+            allowed = "float (B, 3, S, S) with S a multiple of 32, at least 64"
             raise ValueError(f"portrait is {portrait.dtype} {shape}; allowed: {allowed}")
         return 2 * portrait - 1
 

@@ -1,6 +1,7 @@
 r"""The building blocks of PIRenderer's generator, with the attribute names of its checkpoint.
 
 A "descriptor" is the (B, 256) vector that the mapping network makes of a coefficient window.
+Assumed, as the names do not say: both norms add 1e-5 to the variance.
 """
 
 import torch
@@ -25,7 +26,11 @@ def leaky(x):
 
 
 class AdaIN(nn.Module):
-    r"""Instance norm, scaled by 1 + gamma and shifted by beta, both read from the descriptor."""
+    r"""Instance norm, scaled by 1 + gamma and shifted by beta, both read from the descriptor.
+
+    Args:
+        channels: of the maps.
+    """
 
     def __init__(self, channels):
         super().__init__()
@@ -50,7 +55,11 @@ class AdaIN(nn.Module):
 
 
 class LayerNorm(nn.Module):
-    r"""Layer norm over channels and positions together, with a scale and shift per channel."""
+    r"""Layer norm over channels and positions together, with a scale and shift per channel.
+
+    Args:
+        channels: of the maps.
+    """
 
     def __init__(self, channels):
         super().__init__()
@@ -70,7 +79,12 @@ class LayerNorm(nn.Module):
 
 
 class EncoderBlock(nn.Module):
-    r"""Half the size: AdaIN, leaky, 4x4 convolution with stride 2; AdaIN, leaky, 3x3."""
+    r"""Half the size: AdaIN, leaky, 4x4 convolution with stride 2; AdaIN, leaky, 3x3.
+
+    Args:
+        inputs: channels.
+        outputs: channels.
+    """
 
     def __init__(self, inputs, outputs):
         super().__init__()
@@ -94,7 +108,12 @@ class EncoderBlock(nn.Module):
 
 
 class DecoderBlock(nn.Module):
-    r"""Twice the size: a residual branch of two convolutions beside a convolved shortcut."""
+    r"""Twice the size: a residual branch of two convolutions beside a convolved shortcut.
+
+    Args:
+        inputs: channels.
+        outputs: channels.
+    """
 
     def __init__(self, inputs, outputs):
         super().__init__()
@@ -127,6 +146,9 @@ class ResidualBlock(nn.Module):
 
     The published block overwrites what they give, so running them would change the time and not
     the picture; they are kept for the names of the checkpoint alone.
+
+    Args:
+        channels: of the maps.
     """
 
     def __init__(self, channels):

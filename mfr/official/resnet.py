@@ -17,6 +17,12 @@ class Bottleneck(nn.Module):
 
     Ours: `stride_first` puts the stride into the first 1x1 (Caffe) instead of the 3x3
     (torchvision). The shapes of the weights do not show which, the output does.
+
+    Args:
+        channels: of the input.
+        width: inner channels.
+        stride: 1 or 2.
+        stride_first: Caffe's place of the stride.
     """
 
     def __init__(self, channels, width, stride, stride_first):

@@ -1,0 +1,118 @@
+r"""PIRenderer in the place of our renderer: the same encode and forward, its own window and order.
+
+The motion vector here is angle 3, exp 64, trans 3; PIRenderer reads exp, angle, trans and the crop
+3 (scale, tx, ty), channels before time. The crop is the portrait's own, held for every frame: with
+the crop of another person's video the face changes its size and place.
+"""
+
+from types import SimpleNamespace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from mfr.coefficients import FRAME_PARAMS, MOTION_DIM, order_slices, reorder
+from mfr.official.pirenderer import WINDOW
+
+
+def semantics(motion, crop):
+    r"""Motion windows in PIRenderer's order: exp 64, angle 3, trans 3, crop 3, then time.
+
+    Args:
+        motion: (B, L, 70), angle, exp, trans, raw.
+        crop: (3,) or (B, 1, 3) scale, tx, ty of the portrait's transform_params.
+
+    Returns:
+        (B, 73, L).
+    """
+    return reorder(motion, "motion", "pirenderer", crop).transpose(1, 2)
+
+
+def match_crop_scale(source, driving):
+    r"""Another person's clip with its crop scale brought to the portrait's.
+
+    The scale (third from the end) is multiplied by source / driving at the frame that resembles
+    the portrait most: smallest 0.3 * |exp| + 0.7 * |angle|, each a mean of absolute differences,
+    which the published description leaves open.
+
+    Args:
+        source: (73,) the portrait's coefficients: exp, angle, trans, crop.
+        driving: (L, 73) of the clip.
+
+    Returns:
+        (L, 73), changed in that column alone.
+    """
+    where, away = order_slices("pirenderer"), (driving - source).abs()
+    distance = 0.3 * away[:, where["exp"]].mean(1) + 0.7 * away[:, where["angle"]].mean(1)
+    matched = driving.clone()
+    matched[:, -3] *= source[-3] / driving[distance.argmin(), -3]
+    return matched
+
+
+class Encoded(NamedTuple):
+    r"""What is computed once a portrait."""
+
+    source: Tensor  # (B, 3, S, S), [-1, 1]
+    first: Tensor  # (B, 32, S, S), the only layer that no coefficient touches
+    crop: Tensor  # (B, 1, 3) scale, tx, ty
+
+
+class PIRendererAdapter(nn.Module):
+    r"""encode and forward of mfr.renderer.Renderer, run by PIRenderer.
+
+    Paper: Sec. 3.3.
+
+    Args:
+        network: PIRenderer.
+    """
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+        self.source = getattr(network, "source", "")
+        self.config = SimpleNamespace(window=WINDOW)
+        self.train(network.training)
+
+    def encode(self, portrait, coefficients=None, crop=FRAME_PARAMS[2:]):
+        r"""What is computed once a portrait; PIRenderer leaves little of it.
+
+        Args:
+            portrait: (B, 3, 256, 256) in [0, 1].
+            coefficients: the portrait's own; not used, PIRenderer knows no reference.
+            crop: (scale, tx, ty), the last three of the portrait's transform_params.
+
+        Returns:
+            Encoded.
+
+        Raises:
+            ValueError: crop is not three numbers.
+        """
+        crop = torch.as_tensor(crop, dtype=portrait.dtype, device=portrait.device)
+        if crop.shape != (3,):
+            raise ValueError(f"crop has shape {tuple(crop.shape)}; three numbers are needed")
+        source = self.network.prepare(portrait)
+        return Encoded(source, self.network.encode(source), crop.expand(len(portrait), 1, 3))
+
+    def forward(self, encoded, coefficients):
+        r"""One frame for each window of coefficients.
+
+        Paper: Sec. 3.3, I~_t.
+
+        Args:
+            encoded: Encoded of batch B, or of batch 1 for B frames of one portrait.
+            coefficients: (B, 27, 70), the frame in the middle; or (B, 70), standing still.
+
+        Returns:
+            (B, 3, 256, 256) in [0, 1].
+
+        Raises:
+            ValueError: the coefficients have another shape.
+        """
+        if coefficients.ndim == 2:
+            coefficients = coefficients[:, None].expand(-1, WINDOW, -1)
+        if coefficients.ndim != 3 or coefficients.shape[1:] != (WINDOW, MOTION_DIM):
+            found = tuple(coefficients.shape)
+            raise ValueError(f"coefficients are {found}; allowed: (B, {WINDOW}, 70) or (B, 70)")
+        source, first, crop = (x.expand(len(coefficients), *x.shape[1:]) for x in encoded)
+        frame = self.network.generate(source, first, semantics(coefficients, crop))[2]
+        return (frame + 1) / 2
