@@ -87,7 +87,7 @@ def train(stage, run, resume=False, dry_run=False):
             stage.adversary_loss().backward()
             adversary.step()
 
-        for name, value in {"loss": loss, **terms}.items():
+        for name, value in {"loss": loss.detach(), **terms}.items():
             old = running.get(name, float(value))
             running[name] = old + (float(value) - old) / min(50, step - first + 1)
         done = step + 1

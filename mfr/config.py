@@ -141,7 +141,31 @@ def preset(stage, name="small", **changes):
     for key in changes:
         if key not in known:
             raise ValueError(f"{stage} has no setting {key!r}; it has: {', '.join(sorted(known))}")
-    return replace(config, **changes)
+    return check(replace(config, **changes))
+
+
+def check(config):
+    r"""Refuse settings that no network or loop could work with.
+
+    Args:
+        config: a stage's dataclass.
+
+    Returns:
+        The same config.
+
+    Raises:
+        ValueError: a setting is out of its range.
+    """
+    may_be_zero = ("seed", "sample_steps", "attitude_dropout", "guidance", "margin", "gan_start")
+    for name, value in to_dict(config).items():
+        if isinstance(value, (str, bool)):
+            continue
+        free = name in may_be_zero or name.endswith("_weight")
+        if not (value > 0 or (free and value == 0)):
+            raise ValueError(f"{name} is {value}; allowed: {'>= 0' if free else '> 0'}")
+    if getattr(config, "ema", 0) >= 1 or getattr(config, "attitude_dropout", 0) >= 1:
+        raise ValueError("ema and attitude_dropout are shares; allowed: below 1")
+    return config
 
 
 def to_dict(config):

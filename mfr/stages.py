@@ -53,6 +53,18 @@ class Stage:
         """
         return torch.Generator().manual_seed(1)
 
+    def some_of(self, count, most):
+        r"""The same random choice at every evaluation.
+
+        Args:
+            count: things to choose from.
+            most: how many at the most.
+
+        Returns:
+            int64 (min(count, most),), no number twice.
+        """
+        return torch.randperm(count, generator=self.evaluation())[:most]
+
     def finish(self, network):
         r"""What is left to do with the best network once training is over.
 
@@ -150,7 +162,7 @@ class IdentityStage(Stage):
         known = (self.held.person >= 0).nonzero()[:, 0]
         if not len(known):
             return float("nan")
-        index = known[torch.randperm(len(known), generator=self.evaluation())[:HELD_OUT_FRAMES]]
+        index = known[self.some_of(len(known), HELD_OUT_FRAMES)]
         total = 0.0
         for part in index.split(32):
             images = self.held.images(part).to(self.device)
@@ -213,7 +225,7 @@ class ReconstructionStage(Stage):
         Returns:
             float.
         """
-        index = self.held.draw(HELD_OUT_FRAMES, self.evaluation())
+        index = self.some_of(len(self.held.frames), HELD_OUT_FRAMES)
         total = 0.0
         for part in index.split(32):
             truth = self.held.coefficients[part].to(self.device)
@@ -227,7 +239,7 @@ class ReconstructionStage(Stage):
         Args:
             network: ReconstructionNet, trained.
         """
-        index = self.frames.draw(512, self.evaluation())
+        index = self.some_of(len(self.frames.frames), 512)
         network.fit_familiarity(augment(self.frames.images(index), self.evaluation()).to(self.device))
 
 
@@ -406,8 +418,7 @@ class RendererStage(Stage):
         Returns:
             float, in [0, 1].
         """
-        generator = self.evaluation()
-        index = self.held.draw(HELD_OUT_FRAMES // 2, generator)
+        index, generator = self.some_of(len(self.held.frames), HELD_OUT_FRAMES), self.evaluation()
         total = 0.0
         for part in index.split(16):
             portrait, own, windows, real = self.pair(self.held, part, generator)
