@@ -1,0 +1,435 @@
+r"""Sec. 3.2 against slower and foreign implementations.
+
+Oracles: the whole module again, frame by frame and head by head in numpy float64; torch's decoder
+and encoder layers with copied weights; the binomial law of dropping; finite differences
+(gradcheck); properties (padding, samples and clips do not touch each other, no input is dead).
+"""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.autograd import gradcheck
+from torch.nn import functional as F
+
+from mfr import fam
+from mfr.config import MotionConfig, preset
+from mfr.diffusion import build as build_diffusion
+from mfr.fam import Condition, FeatureAggregationModule, IdentityModulation
+
+EXACT = {"rtol": 1e-9, "atol": 1e-11}
+B, L, V = 2, 5, 7
+SMALL = MotionConfig(width=6, heads=3, layers=2, feedforward=11, identity_dim=V, T=50)
+PAPER = replace(SMALL, reference=False, time_in_modulation=False)
+CONCAT = replace(SMALL, aggregation="concat")
+CONFIGS = {"default": SMALL, "paper": PAPER, "concat": CONCAT}
+
+
+def draw(seed, *shape):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def condition(clips=B, frames=L, seed=0, mask=None):
+    return Condition(
+        audio=draw(seed + 1, clips, frames, 45),
+        speaker=draw(seed + 2, clips, frames, 70),
+        identity=draw(seed + 3, clips, V),
+        attitude=torch.eye(3, dtype=torch.float64)[[(seed + i) % 3 for i in range(clips)]],
+        reference=draw(seed + 4, clips, 70),
+        mask=mask,
+    )
+
+
+def random_model(config, seed=0):
+    r"""A model none of whose weights is zero, in float64; every linear map keeps unit variance."""
+    model = fam.build(config).double()
+    for i, parameter in enumerate(model.parameters()):
+        scale = parameter.shape[-1] ** -0.5 if parameter.dim() == 2 else 0.3
+        parameter.data = scale * draw(1000 * seed + i, *parameter.shape)
+    return model
+
+
+@pytest.fixture(params=CONFIGS)
+def config(request):
+    return CONFIGS[request.param]
+
+
+@pytest.fixture
+def batch():
+    return draw(9, B, L, 70), torch.tensor([3, 41]), condition()
+
+
+# ---- the module again, slowly ----
+
+
+class Slow:
+    r"""The figure of the paper in numpy: one clip, lists of tokens, explicit loops."""
+
+    def __init__(self, model):
+        self.config = model.config
+        self.weights = {name: x.detach().numpy() for name, x in model.named_parameters()}
+
+    def linear(self, name, x):
+        return self.weights[f"{name}.weight"] @ x + self.weights[f"{name}.bias"]
+
+    def sinusoid(self, p):
+        half = self.config.width // 2
+        angles = [p / 10000 ** (i / half) for i in range(half)]
+        return np.array([math.sin(a) for a in angles] + [math.cos(a) for a in angles])
+
+    def silu(self, x):
+        return x / (1 + np.exp(-x))
+
+    def gelu(self, x):
+        return np.array([a / 2 * (1 + math.erf(a / math.sqrt(2))) for a in x])
+
+    def modulate(self, name, x, modulation):
+        normal = (x - x.mean()) / np.sqrt(x.var() + 1e-5)
+        gamma, beta = np.split(self.linear(f"{name}.gamma_beta", modulation), 2)
+        return normal * (1 + gamma) + beta
+
+    def attend(self, name, query, tokens):
+        size = self.config.width // self.config.heads
+        q = self.linear(f"{name}.W_q", query)
+        keys = [self.linear(f"{name}.W_k", token) for token in tokens]
+        values = [self.linear(f"{name}.W_v", token) for token in tokens]
+        heads = []
+        for h in range(self.config.heads):
+            own = slice(h * size, (h + 1) * size)
+            weights = [math.exp(q[own] @ k[own] / math.sqrt(size)) for k in keys]
+            heads.append(sum(w * v[own] for w, v in zip(weights, values)) / sum(weights))
+        return self.linear(f"{name}.W_o", np.concatenate(heads))
+
+    def eps(self, x_t, t, audio, speaker, identity, attitude, reference):
+        direction = identity / np.linalg.norm(identity) * math.sqrt(len(identity))
+        still = [self.linear("identity", direction)]
+        if self.config.reference:
+            still.append(self.linear("reference", reference))
+        time = self.linear("time.net.2", self.silu(self.linear("time.net.0", self.sinusoid(t))))
+        modulation = sum(still) + (time if self.config.time_in_modulation else 0)
+        modulation = self.silu(modulation)
+        driving = [
+            self.linear("speaker", np.concatenate([a, s])) + self.sinusoid(i)
+            for i, (a, s) in enumerate(zip(audio, speaker))
+        ]
+        driving += [self.linear("attitude", attitude), time]
+        tokens = still + [
+            self.linear("latent", row) + self.sinusoid(i) for i, row in enumerate(x_t)
+        ]
+        for layer in (f"layers.{i}" for i in range(self.config.layers)):
+            h = [self.modulate(f"{layer}.modulate_enhance", x, modulation) for x in tokens]
+            tokens = [x + self.attend(f"{layer}.enhance", q, h) for x, q in zip(tokens, h)]
+            h = [self.modulate(f"{layer}.modulate_fuse", x, modulation) for x in tokens]
+            tokens = [x + self.attend(f"{layer}.fuse", q, driving) for x, q in zip(tokens, h)]
+            h = [self.modulate(f"{layer}.modulate_feedforward", x, modulation) for x in tokens]
+            h = [self.gelu(self.linear(f"{layer}.feedforward.0", x)) for x in h]
+            tokens = [x + self.linear(f"{layer}.feedforward.2", y) for x, y in zip(tokens, h)]
+        latent = tokens[len(still) :]
+        return [self.linear("out", self.modulate("modulate_out", x, modulation)) for x in latent]
+
+
+@pytest.mark.parametrize("name", ["default", "paper"])
+def test_module_matches_frame_by_frame_loops(name, batch):
+    model = random_model(CONFIGS[name])
+    x_t, t, cond = batch
+    found = model(x_t, t, cond).detach()
+    for b in range(B):
+        arrays = [x[b].numpy() for x in cond[:-1]]
+        expected = Slow(model).eps(x_t[b].numpy(), t[b].item(), *arrays)
+        torch.testing.assert_close(found[b], torch.tensor(np.array(expected)), **EXACT)
+
+
+def copy_attention(ours, peer):
+    peer.in_proj_weight.data = torch.cat([ours.W_q.weight, ours.W_k.weight, ours.W_v.weight])
+    peer.in_proj_bias.data = torch.cat([ours.W_q.bias, ours.W_k.bias, ours.W_v.bias])
+    peer.out_proj.weight.data, peer.out_proj.bias.data = ours.W_o.weight, ours.W_o.bias
+
+
+def copy_feedforward(ours, peer):
+    for ours, peer in ((ours[0], peer.linear1), (ours[2], peer.linear2)):
+        peer.weight.data, peer.bias.data = ours.weight, ours.bias
+
+
+def test_unmodulated_layer_is_torchs_decoder_layer():
+    layer = random_model(SMALL).layers[0]
+    for name in ("modulate_enhance", "modulate_fuse", "modulate_feedforward"):
+        nn.init.zeros_(getattr(layer, name).gamma_beta.weight)
+        nn.init.zeros_(getattr(layer, name).gamma_beta.bias)
+    peer = nn.TransformerDecoderLayer(
+        6, 3, 11, dropout=0, activation="gelu", batch_first=True, norm_first=True
+    ).double()
+    copy_attention(layer.enhance, peer.self_attn)
+    copy_attention(layer.fuse, peer.multihead_attn)
+    copy_feedforward(layer.feedforward, peer)
+    tokens, driving, time = draw(0, B, 7, 6), draw(1, B, 5, 6), draw(2, B, 1, 6)
+    found = layer(tokens, draw(3, B, 6), layer.fuse.keys_values(driving), time, (None, None))
+    expected = peer(tokens, torch.cat([driving, time], 1))
+    torch.testing.assert_close(found, expected, **EXACT)
+
+
+def test_ablation_is_torchs_encoder_on_concatenated_inputs(batch):
+    model = random_model(CONCAT)
+    x_t, t, cond = batch
+    direction = F.normalize(cond.identity, dim=-1) * math.sqrt(V)
+    still = torch.cat([direction, cond.attitude, cond.reference], -1)[:, None].expand(-1, L, -1)
+    joined = torch.cat([x_t, cond.audio, cond.speaker, still], -1)
+    weight = torch.cat([model.latent.weight, model.condition.weight], 1)
+    x = F.linear(joined, weight, model.latent.bias + model.condition.bias)
+    x = x + fam.sinusoid(torch.arange(L), 6, torch.float64) + model.time(t)[:, None]
+    for layer in model.layers:
+        peer = nn.TransformerEncoderLayer(
+            6, 3, 11, dropout=0, activation="gelu", batch_first=True, norm_first=True
+        ).double()
+        copy_attention(layer.attend, peer.self_attn)
+        copy_feedforward(layer.feedforward, peer)
+        for ours, norm in ((layer.norm_attend, peer.norm1), (layer.norm_feedforward, peer.norm2)):
+            norm.weight.data, norm.bias.data = ours.weight, ours.bias
+        x = peer(x)
+    torch.testing.assert_close(model(x_t, t, cond), model.out(model.norm_out(x)), **EXACT)
+
+
+# ---- the parts ----
+
+
+def test_modulation_is_plain_layer_norm_before_training():
+    modulate, x = IdentityModulation(6).double(), draw(0, B, L, 6)
+    expected = F.layer_norm(x, (6,))
+    torch.testing.assert_close(modulate(x, draw(1, B, 6)), expected, **EXACT)
+
+
+def test_modulation_gradients():
+    modulate = IdentityModulation(6).double()
+    nn.init.normal_(modulate.gamma_beta.weight, generator=torch.Generator().manual_seed(0))
+    inputs = [draw(0, 2, 3, 6).requires_grad_(), draw(1, 2, 6).requires_grad_()]
+    assert gradcheck(modulate, inputs)
+
+
+def test_sinusoid_counts_frames_and_steps():
+    found = fam.sinusoid(torch.tensor([0, 1, 1000]), 10, torch.float64)
+    for row, p in zip(found, (0, 1, 1000)):
+        angles = [p / 10000 ** (i / 5) for i in range(5)]
+        expected = [math.sin(a) for a in angles] + [math.cos(a) for a in angles]
+        torch.testing.assert_close(row, torch.tensor(expected, dtype=torch.float64), **EXACT)
+    # 1000 and 999 are one number in bfloat16: the angles must not be computed there
+    near = fam.sinusoid(torch.tensor([999, 1000]), 10, torch.bfloat16)
+    assert near.dtype == torch.bfloat16 and not torch.equal(near[0], near[1])
+
+
+def test_attitude_is_dropped_with_the_given_share(generator):
+    clips, share = 5000, 0.1
+    cond = condition(clips, 1)
+    dropped = fam.drop_attitude(cond, share, generator)
+    gone = (dropped.attitude == 0).all(-1)
+    band = 5 * math.sqrt(clips * share * (1 - share))  # 5 sigma of a binomial count
+    assert abs(gone.sum() - clips * share) < band
+    assert torch.equal(dropped.attitude[~gone], cond.attitude[~gone])
+    assert dropped.audio is cond.audio and (cond.attitude.sum(-1) == 1).all()
+    assert torch.equal(fam.drop_attitude(cond, 0, generator).attitude, cond.attitude)
+    assert (fam.drop_attitude(cond, 1, generator).attitude == 0).all()
+
+
+def test_condition_moves_its_features_and_keeps_its_mask_bool():
+    mask = torch.ones(B, L, dtype=torch.bool)
+    moved = condition(mask=mask).to(torch.float32)
+    assert [x.dtype for x in moved] == [torch.float32] * 5 + [torch.bool]
+    bare = condition()._replace(reference=None).to(torch.float32)
+    assert bare.reference is None and bare.mask is None
+
+
+# ---- what the whole must do ----
+
+
+def test_untrained_model_predicts_zero_so_the_loss_is_one(config, generator):
+    model, clips = fam.build(config), 200
+    cond = condition(clips).to(torch.float32)
+    x_0 = draw(0, clips, L, 70).float()
+    loss = build_diffusion(config).noise_loss(model, x_0, cond, generator).item()
+    assert (model(x_0, torch.full((clips,), 3), cond) == 0).all()
+    assert abs(loss - 1) < 5 * math.sqrt(2 / (clips * L * 70))  # 5 sigma of a mean of squares
+
+
+def test_no_input_is_dead(config, batch):
+    model = random_model(config)
+    x_t, t, cond = batch
+    base = model(x_t, t, cond)
+    for name in ("audio", "speaker", "identity", "attitude", "reference"):
+        value = getattr(cond, name).clone()
+        value[0, ..., 0] += 1  # one number of the first clip, in every frame
+        changed = model(x_t, t, cond._replace(**{name: value}))
+        if name == "reference" and not config.reference:
+            assert torch.equal(changed, base)
+            continue
+        assert (changed[0] != base[0]).any(-1).all(), name  # every frame responds
+        assert torch.equal(changed[1], base[1]), name
+    assert (model(x_t, t + 1, cond) != base).any(-1).all()
+    x_t = x_t.clone()
+    x_t[0, 2, 0] += 1
+    assert (model(x_t, t, cond)[0] != base[0]).any(-1).all()
+
+
+def test_every_weight_receives_a_gradient(config, batch):
+    model = random_model(config)
+    (model(*batch) ** 2).sum().backward()
+    still = [name for name, p in model.named_parameters() if not (p.grad != 0).any()]
+    # a shift of all keys changes no softmax, so W_k's bias never learns
+    assert all(name.endswith("W_k.bias") for name in still)
+    model.zero_grad()
+
+
+def test_equal_frames_are_told_apart_by_where_they_are(batch):
+    model = random_model(PAPER)
+    x_t, t, cond = batch
+    same = cond._replace(
+        audio=cond.audio[:, :1].expand(-1, L, -1), speaker=cond.speaker[:, :1].expand(-1, L, -1)
+    )
+    still = x_t[:, :1].expand(-1, L, -1)
+    eps = model(still, t, same)
+    assert (eps[:, 1:] != eps[:, :-1]).any(-1).all()
+
+
+def test_time_is_only_a_key_token_in_the_literal_preset(batch):
+    x_t, t, cond = batch
+    for config, dead in ((PAPER, True), (SMALL, False)):
+        model = random_model(config)
+        for layer in model.layers:  # no values: the fusion says the same to everyone
+            nn.init.zeros_(layer.fuse.W_v.weight)
+            nn.init.zeros_(layer.fuse.W_v.bias)
+        assert torch.equal(model(x_t, t, cond), model(x_t, t + 1, cond)) == dead
+    literal = FeatureAggregationModule(preset("motion", "paper"))
+    assert literal.reference is None and not literal.config.time_in_modulation
+    assert len(literal.layers) == 4 and literal.layers[0].fuse.heads == 8
+
+
+def test_only_the_direction_of_the_identity_is_used(config, batch):
+    model = random_model(config)
+    x_t, t, cond = batch
+    scaled = cond._replace(identity=17 * cond.identity)
+    torch.testing.assert_close(model(x_t, t, scaled), model(x_t, t, cond), **EXACT)
+    none = model(x_t, t, cond._replace(identity=0 * cond.identity))
+    assert none.isfinite().all()
+
+
+def test_padding_changes_nothing(config):
+    model, x_t, cond = random_model(config), draw(9, B, L, 70), condition()
+    t = torch.tensor([3, 41])
+    mask = torch.arange(L + 3).expand(B, -1) < L
+    padded = Condition(
+        audio=F.pad(cond.audio, (0, 0, 0, 3), value=1e3),
+        speaker=F.pad(cond.speaker, (0, 0, 0, 3), value=-1e3),
+        identity=cond.identity, attitude=cond.attitude, reference=cond.reference, mask=mask,
+    )  # fmt: skip
+    found = model(F.pad(x_t, (0, 0, 0, 3), value=1e3), t, padded)
+    torch.testing.assert_close(found[:, :L], model(x_t, t, cond), **EXACT)
+    assert found.isfinite().all()
+
+
+def test_clips_of_different_length_share_a_batch(config):
+    model, x_t = random_model(config), draw(9, B, L, 70)
+    cond = condition(mask=torch.tensor([[True] * L, [True] * 2 + [False] * 3]))
+    t = torch.full((B,), 7)
+    short = Condition(*(x[1:, :2] if x.dim() == 3 else x[1:] for x in condition()[:-1]))
+    alone = model(x_t[1:, :2], t[:1], short)
+    torch.testing.assert_close(model(x_t, t, cond)[1:, :2], alone, **EXACT)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_samples_of_a_clip_are_independent(config, masked):
+    samples, model = 3, random_model(config)
+    mask = torch.tensor([[True] * L, [True] * 2 + [False] * 3]) if masked else None
+    cond, x_t = condition(mask=mask), draw(9, B * samples, L, 70)
+    t = torch.tensor([3, 41]).repeat_interleave(samples)
+    together = model(x_t, t, cond)
+    for k in range(samples):
+        alone = model(x_t[k::samples], t[k::samples], cond)  # row b K + k
+        torch.testing.assert_close(together[k::samples], alone, **EXACT)
+
+
+def test_prepared_condition_gives_the_same_and_is_not_read_again(config, batch):
+    model = random_model(config)
+    x_t, t, cond = batch
+    prepared = model.prepare(cond)
+    names = ("speaker", "attitude", "identity") if config.aggregation == "fam" else ("condition",)
+    calls = []
+    for name in names:
+        getattr(model, name).register_forward_hook(lambda *_: calls.append(1))
+    assert torch.equal(model(x_t, t, prepared), model(x_t, t, prepared)) and not calls
+    assert torch.equal(model(x_t, t, prepared), model(x_t, t, cond)) and calls
+
+
+def test_speaker_keys_and_values_are_computed_once_while_sampling(generator):
+    model, tokens = fam.build(PAPER), []
+    for layer in model.layers:
+        layer.fuse.W_k.register_forward_hook(lambda _, args, out: tokens.append(out.shape[:2]))
+    cond = condition(1).to(torch.float32)
+    prepared = model.prepare(cond)
+    build_diffusion(PAPER).sample(model, (4, L, 70), prepared, generator, steps=3)
+    # per layer: all L speaker frames and the attitude once, then one time token a step
+    assert tokens == [(1, L + 1)] * 2 + [(1, 1)] * 2 * 3
+
+
+def test_bfloat16_weights_stay_close_and_return_the_input_dtype(config):
+    config = replace(config, width=32, heads=4, feedforward=64)
+    model = fam.build(config)
+    nn.init.normal_(model.out.weight, std=0.2, generator=torch.Generator().manual_seed(0))
+    x_t, t, cond = draw(9, B, L, 70).float(), torch.tensor([3, 41]), condition().to(torch.float32)
+    expected = model(x_t, t, cond)
+    found = model.to(torch.bfloat16)(x_t, t, cond)
+    assert found.dtype == torch.float32
+    # bfloat16 keeps 8 bits: 2^-8 a rounding, some ten roundings deep
+    assert (found - expected).norm() / expected.norm() < 10 * 2**-8
+
+
+def test_gradients_of_the_whole(config):
+    model, cond = random_model(config), condition(1, 2)
+    x_t = draw(9, 1, 2, 70).requires_grad_()
+    speaker = cond.speaker.clone().requires_grad_()
+    t = torch.tensor([5])
+
+    def eps(x_t, speaker):
+        return model(x_t, t, cond._replace(speaker=speaker))
+
+    assert gradcheck(eps, [x_t, speaker], fast_mode=True)
+
+
+def test_build_picks_by_aggregation():
+    assert isinstance(fam.build(SMALL), FeatureAggregationModule)
+    assert isinstance(fam.build(CONCAT), fam.ConcatenationModel)
+
+
+# ---- errors ----
+
+
+def broken(**changes):
+    return lambda: fam.build(SMALL).double().prepare(condition()._replace(**changes))
+
+
+def called(x_t, t, config=SMALL):
+    return lambda: fam.build(config).double()(x_t, t, condition())
+
+
+TWO = torch.tensor([1, 2])
+ERRORS = [
+    (broken(audio=draw(0, B, L, 44)), r"audio has shape \(2, 5, 44\); allowed: \(2, 5, 45\)"),
+    (broken(speaker=draw(0, B, L + 1, 70)), r"speaker has shape \(2, 6, 70\)"),
+    (broken(identity=draw(0, B, V + 1)), r"identity has shape \(2, 8\); allowed: \(2, 7\)"),
+    (broken(attitude=draw(0, 1, 3)), r"attitude has shape \(1, 3\); allowed: \(2, 3\)"),
+    (broken(reference=None), r"reference has shape None; allowed: \(2, 70\)"),
+    (broken(mask=torch.ones(B, 4).bool()), r"mask has shape \(2, 4\); allowed: \(2, 5\)"),
+    (called(draw(0, 3, L, 70), TWO), r"x_t has shape \(3, 5, 70\); allowed: \(2 K, 5, 70\)"),
+    (called(draw(0, B, L + 1, 70), TWO), r"x_t has shape \(2, 6, 70\)"),
+    (called(draw(0, 1, L, 70), TWO[:1], CONCAT), r"x_t has shape \(1, 5, 70\)"),
+    (called(draw(0, B, L, 70), torch.tensor([1])), r"t has shape \(1,\); allowed: \(2,\)"),
+    (called(draw(0, 4, L, 70), torch.tensor([1, 2, 3, 3])), r"t is \[\[1, 2\], \[3, 3\]\]"),
+    (lambda: fam.sinusoid(torch.arange(2), 5, torch.float32), "width is 5; allowed: even"),
+    (lambda: fam.drop_attitude(condition(), 1.5, None), "share is 1.5; allowed: 0 .. 1"),
+    (lambda: fam.build(replace(SMALL, aggregation="sum")), "aggregation 'sum' is unknown"),
+]
+
+
+@pytest.mark.parametrize("call, message", ERRORS)
+def test_errors_name_the_argument_the_value_and_what_is_allowed(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
