@@ -17,9 +17,12 @@ PACKAGES = {
 }  # fmt: skip
 OURS = {"mfr", "data_tools", "tutorials", "tests", "oracles", "mutants", "conftest"}
 OURS |= {path.stem for path in ROOT.glob("*.py")}
-CORE = ("audio", "coefficients", "diffusion", "attention", "fam", "clips", "config",
-        "identity", "reconstruction", "renderer", "losses")  # fmt: skip
-FILELESS = ("audio", "diffusion", "attention", "fam", "clips")
+FILELESS = (
+    "audio", "audio_legacy", "framing", "loudness", "diffusion", "attention", "fam", "clips",
+)  # fmt: skip
+CORE = (
+    *FILELESS, "coefficients", "config", "identity", "reconstruction", "renderer", "losses",
+)  # fmt: skip
 FILE_MODULES = {
     "os", "pathlib", "io", "shutil", "tempfile", "subprocess", "glob", "soundfile", "PIL",
     "scipy.io", "mfr.files", "mfr.media", "mfr.data", "mfr.checkpoint", "mfr.training",
