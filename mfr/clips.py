@@ -89,37 +89,35 @@ def join(windows, length, window=40, stride=20):
 
 
 def split_condition(cond, window=40, stride=20):
-    r"""The windows of B clips as a condition of B W clips, row b W + w.
+    r"""The windows of B clips, one after the other, as a condition of as many clips.
 
     Args:
-        cond: Condition of B clips of L frames.
+        cond: Condition of B clips of up to L frames.
         window: [frames].
-        stride: [frames].
+        stride: [frames], 1 .. window.
 
     Returns:
-        Condition; its mask marks the padding of the last window and of shorter clips.
+        Condition of W_1 + .. + W_B windows, each clip cut at its end; its mask marks the padding
+        of last windows.
 
     Raises:
-        ValueError: L, window or stride is not allowed.
+        ValueError: window or stride is not allowed, or a mask has a hole.
     """
-    frames = cond.audio.shape[1]
-    windows = num_windows(frames, window, stride)
-    mask = cond.mask
-    if mask is None and frames != (windows - 1) * stride + window:
-        mask = torch.ones(cond.audio.shape[:2], dtype=torch.bool, device=cond.audio.device)
-    if mask is not None:
-        mask = split(mask[..., None], window, stride)[..., 0].flatten(0, 1)
+    lengths = _lengths(cond)
+    counts = [num_windows(length, window, stride) for length in lengths]
+    which = _repeat(counts, cond.audio.device)
 
-    def repeat(x):
-        return None if x is None else x.repeat_interleave(windows, 0)
+    def cut(x):
+        return torch.cat([split(clip[:n], window, stride) for clip, n in zip(x, lengths)])
 
+    real = cut(torch.ones_like(cond.audio[..., :1], dtype=torch.bool))[..., 0]
     return Condition(
-        audio=split(cond.audio, window, stride).flatten(0, 1),
-        speaker=split(cond.speaker, window, stride).flatten(0, 1),
-        identity=repeat(cond.identity),
-        attitude=repeat(cond.attitude),
-        reference=repeat(cond.reference),
-        mask=mask,
+        audio=cut(cond.audio),
+        speaker=cut(cond.speaker),
+        identity=cond.identity[which],
+        attitude=cond.attitude[which],
+        reference=None if cond.reference is None else cond.reference[which],
+        mask=None if bool(real.all()) else real,
     )
 
 
@@ -132,27 +130,29 @@ class ClipDenoiser:
 
     Args:
         eps_model: a predictor for windows, with prepare(cond).
-        cond: Condition of B clips of L frames.
+        cond: Condition of B clips of up to L frames; its mask tells how long each is.
         window: [frames].
         stride: [frames].
         guidance: weight of the attitude (see Guided), >= 0; 1 is none.
 
     Raises:
-        ValueError: L, window, stride or guidance is not allowed.
+        ValueError: window, stride or guidance is not allowed, or a mask has a hole.
     """
 
     def __init__(self, eps_model, cond, window=40, stride=20, guidance=1.0):
         self.eps_model = eps_model if guidance == 1 else Guided(eps_model, guidance)
-        self.clips, self.length = cond.audio.shape[:2]
         self.window, self.stride = window, stride
+        self.frames, self.lengths = cond.audio.shape[1], _lengths(cond)
+        self.counts = [num_windows(length, window, stride) for length in self.lengths]
+        self.which = _repeat(self.counts, cond.audio.device)
         with torch.no_grad():
             self.prepared = self.eps_model.prepare(split_condition(cond, window, stride))
 
     def __call__(self, x_t, t, cond=None):
-        r"""The noise in whole clips.
+        r"""The noise in whole clips; zero beyond a clip's end.
 
         Args:
-            x_t: (B K, L, D) noisy coefficients.
+            x_t: (B K, L, D) noisy coefficients, K samples of each clip.
             t: (B K,) int64 in 1..T [diffusion steps].
             cond: not read; the condition was given at the start.
 
@@ -162,15 +162,21 @@ class ClipDenoiser:
         Raises:
             ValueError: x_t does not hold K samples of each of the B clips.
         """
-        if x_t.shape[1] != self.length or len(x_t) % self.clips:
-            allowed = f"({self.clips} K, {self.length}, D)"
+        clips = len(self.lengths)
+        if x_t.shape[1] != self.frames or len(x_t) % clips:
+            allowed = f"({clips} K, {self.frames}, D)"
             raise ValueError(f"x_t has shape {tuple(x_t.shape)}; allowed: {allowed}")
-        x = x_t.unflatten(0, (self.clips, -1))  # (B, K, L, D)
-        x = split(x, self.window, self.stride).transpose(1, 2)  # (B, W, K, window, D)
-        t = t.reshape(self.clips, 1, -1).expand(x.shape[:3]).flatten()  # (B W K,)
-        eps = self.eps_model(x.flatten(0, 2), t, self.prepared).view(x.shape)
-        eps = eps.transpose(1, 2)  # (B, K, W, window, D)
-        return join(eps, self.length, self.window, self.stride).flatten(0, 1)
+        x = x_t.unflatten(0, (clips, -1))  # (B, K, L, D)
+        grid = (self.window, self.stride)
+        windows = [split(clip[:, :n], *grid) for clip, n in zip(x, self.lengths)]
+        windows = torch.cat(windows, 1).transpose(0, 1)  # (W, K, window, D), W = W_1 + .. + W_B
+        t = t.reshape(clips, -1)[self.which].flatten()  # (W K,)
+        eps = self.eps_model(windows.flatten(0, 1), t, self.prepared)
+        eps = eps.view(windows.shape).transpose(0, 1)  # (K, W, window, D)
+        out = torch.zeros_like(x)
+        for clip, part, n in zip(out, eps.split(self.counts, 1), self.lengths):
+            clip[:, :n] = join(part, n, *grid)
+        return out.flatten(0, 1)
 
 
 class ResponseStream:
@@ -301,6 +307,23 @@ def align(audio, video):
     return audio[:length], video[:length]
 
 
+def _lengths(cond):
+    """Real frames of each clip; they come first."""
+    clips, frames = cond.audio.shape[:2]
+    if cond.mask is None:
+        return [frames] * clips
+    lengths = cond.mask.sum(1).tolist()
+    for clip, (mask, length) in enumerate(zip(cond.mask.tolist(), lengths)):
+        if not all(mask[:length]):
+            raise ValueError(f"mask of clip {clip} has a hole; allowed: real frames, then padding")
+    return lengths
+
+
+def _repeat(counts, device):
+    """Clip of each window: 0 counts[0] times, 1 counts[1] times, .."""
+    return torch.tensor([clip for clip, count in enumerate(counts) for _ in range(count)]).to(device)
+
+
 @lru_cache(maxsize=16)
 def _coverage(length, window, stride, device):
     """For the j-th window over each frame: its row (n, L) and its weight in a running mean."""
@@ -311,5 +334,5 @@ def _coverage(length, window, stride, device):
         covers = (last - j >= 0) & (frames - (last - j) * stride < window)
         chosen = torch.where(covers, last - j, last)
         sources.append((chosen * window + frames - chosen * stride).to(device))
-        weights.append((covers / (j + 1)).to(device)[:, None])
+        weights.append((covers.double() / (j + 1)).to(device)[:, None])
     return sources, weights
