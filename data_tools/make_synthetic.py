@@ -72,7 +72,7 @@ def make_clip(order):
         (frames of the clip, frames rendered).
     """
     missing = {key: path for key, path in files_of(order).items() if not path.exists()}
-    take = dataset.play(order.meeting, order.seed) if missing else None
+    take = dataset.play(order.meeting, order.seed, order.randomise) if missing else None
     rendered = 0
     for (what, role), path in missing.items():
         if what == "truth":

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from data_tools.synthetic import conversation, motion, speech
-from data_tools.synthetic.person import sample_person
+from data_tools.synthetic.person import sample_light, sample_person
 from mfr.config import ATTITUDES, FPS
 
 SHARES = (0.5, 0.3, 0.2)  # positive, neutral, negative: about ViCo's
@@ -170,18 +170,21 @@ class Take(NamedTuple):
     acts: list  # of conversation.Act
 
 
-def play(meeting, seed):
+def play(meeting, seed, randomise=False):
     r"""Act out a meeting.
 
     Args:
         meeting: Meeting.
         seed: of the world.
+        randomise: whether each video has a light of its own.
 
     Returns:
         A Take.
     """
-    streams = [np.random.default_rng([seed, 3, meeting.index, part]) for part in range(6)]
+    streams = [np.random.default_rng([seed, 3, meeting.index, part]) for part in range(7)]
     listener, speaker = person(seed, meeting.listener), person(seed, meeting.speaker)
+    if randomise:
+        listener.gamma, speaker.gamma = sample_light(streams[6]), sample_light(streams[6])
     said = speech.synthesize_speech(
         voice(seed, meeting.speaker), meeting.frames / FPS, streams[0], meeting.sample_rate
     )
