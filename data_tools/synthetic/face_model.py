@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from data_tools.synthetic import parts
-from data_tools.synthetic.modes import EXPRESSIONS, GAZE_TURN, expression_modes, identity_modes
+from data_tools.synthetic.modes import EXPRESSIONS, GAZE_TURN, expression_modes, identity_modes, keep_sockets
 from data_tools.synthetic.modes import rotation_x
 from data_tools.synthetic.person import Appearance, Person, sample_person
 from data_tools.synthetic.scene import Scene, build_scene
@@ -152,6 +152,8 @@ def _head_blocks(skin):
     x, y = skin.rest.T
     whole = parts.Block(skin.xyz, skin_uv(skin.u), skin.triangles, parts.SKIN)
     id_rows, exp_rows = identity_modes(x, y, skin.xyz), expression_modes(x, y, skin.xyz, skin.side)
+    at_eyes = np.concatenate([identity_modes(*_point((side * EYE[0], EYE[1]))) for side in (-1, 1)])
+    id_rows = keep_sockets(id_rows, skin.rest, at_eyes)
     blocks = [(whole, id_rows, exp_rows)]
     for side, rim in zip((-1, 1), skin.eyes):
         blocks.append(_eyeball_rows(parts.eyeball(side), side))

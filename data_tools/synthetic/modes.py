@@ -37,6 +37,7 @@ EXPRESSIONS = {
 }
 JAW_PIVOT = np.array([0.0, -0.10, -0.55])
 JAW_TURN = 0.36  # [rad] at jaw_open = 1
+LID_MODES = [17, 18, 19]  # identity coefficients that shape the lids
 GAZE_TURN = 0.436  # [rad] at gaze = 1, 25 degrees
 
 
@@ -58,6 +59,28 @@ def identity_modes(x, y, xyz):
     fields += _uneven_modes(x, s, y, front)
     fields += _smooth_modes(xyz, 80 - len(fields), 0.011, seed=1)
     return np.stack([_vector(x, field) for field in fields], -1)
+
+
+def keep_sockets(rows, rest, at_eyes):
+    r"""Make the identity rows move each eye's surrounds with the eyeball, but for the lids' shape.
+
+    Args:
+        rows: (N, 3, 80) of skin points.
+        rest: (N, 2).
+        at_eyes: the same rows at the middles of the left and the right eye, (2, 3, 80).
+
+    Returns:
+        (N, 3, 80).
+    """
+    dx, dy = np.abs(rest[:, 0]) - EYE[0], rest[:, 1] - EYE[1]
+    near = step(np.hypot(dx / 1.2, dy), 0.20, 0.12)[:, None, None]
+    rigid = np.where(rest[:, :1, None] > 0, at_eyes[1], at_eyes[0])
+    held = rows + near * (rigid - rows)
+    held[:, :2, LID_MODES] = rows[:, :2, LID_MODES]
+    slope = (lid_height(dx, dy + 1e-4) - lid_height(dx, dy - 1e-4)) / 2e-4
+    follow = slope[:, None] * (held - rigid)[:, 1, LID_MODES]
+    held[:, 2, LID_MODES] = held[:, 2, LID_MODES] + near[:, :, 0] * follow
+    return held
 
 
 def _vector(x, field):
@@ -146,10 +169,10 @@ def _mouth_modes(x, s, sign, y, front):
 def _uneven_modes(x, s, y, front):
     """Differences between left and right."""
     return [
-        {"x": 0.025 * bump(x, y, 0, MOUTH_Y, 0.3, 0.2) * front},
-        {"x": 0.022 * bump(x, y, 0, -0.12, 0.12, 0.15) * front},
-        {"y": 0.018 * np.tanh(4 * x) * bump(s, y, 0.3, 0.16, 0.25, 0.2) * front},
-        {"x": 0.03 * step(y, -0.2, -0.7)},
+        {"x": 0.015 * bump(x, y, 0, MOUTH_Y, 0.3, 0.2) * front},
+        {"x": 0.014 * bump(x, y, 0, -0.12, 0.12, 0.15) * front},
+        {"y": 0.008 * np.tanh(4 * x) * bump(s, y, 0.3, 0.16, 0.25, 0.2) * front},
+        {"x": 0.018 * step(y, -0.2, -0.7)},
     ]
 
 
@@ -161,8 +184,11 @@ def _smooth_modes(xyz, count, size, seed):
         pitch = 1.5 + 4.0 * k / max(count, 1)
         wave = rng.standard_normal(3) * pitch
         axis = rng.standard_normal(3) * [0.7, 0.7, 1.0]
-        value = size * np.sin(xyz * [1, 1, 0.6] @ wave + rng.uniform(0, 6.28))
-        fields.append({name: axis[i] * value for i, name in enumerate("xyz")})
+        phase = rng.uniform(0, 6.28)
+        mirror = xyz * [-1, 1, 0.6] @ wave + phase
+        value, other = size * np.sin(xyz * [1, 1, 0.6] @ wave + phase), size * np.sin(mirror)
+        even, odd = 0.5 * (value + other), 0.5 * (value - other)
+        fields.append({"x": axis[0] * odd, "y": axis[1] * even, "z": axis[2] * (even + 0.3 * odd)})
     return fields
 
 
@@ -298,7 +324,7 @@ def _round(x, s, sign, off, side):
     across = np.clip(x / MOUTH_WIDTH, -1, 1) * gauss(off, 0, 0.14) * step(s, 0.6, 0.2)
     part = np.clip(1 - (x / MOUTH_WIDTH) ** 2, 0, 1) * gauss(off, 0, 0.07)
     return {
-        "x": -0.095 * across,
+        "x": -0.075 * across,
         "y": part * np.where(side > 0, 0.018, -0.030),
         "z": 0.075 * bump(x, off, 0, 0, 0.17, 0.11),
     }

@@ -93,11 +93,11 @@ def _eye(s, t, look, rng):
 
 def _mouth(s, t, look, rng):
     """From the lips' insides to the throat; the last rows colour the lids' edges."""
-    depth = step(t, 0.0, 0.5)
-    image = _tint([0.50, 0.20, 0.18], 1 - depth) + _tint([0.10, 0.02, 0.02], depth)
+    depth = step(t, 0.0, 0.36)
+    image = _tint([0.45, 0.17, 0.16], 1 - depth) + _tint([0.07, 0.012, 0.012], depth)
     image = np.where(t > 0.81, _tint([0.10, 0.06, 0.05], 1 + 0 * t), image)
     image = np.where(t > 0.915, _tint([0.62, 0.38, 0.33], 1 + 0 * t), image)
-    return _stack(image, 0.1)
+    return _stack(image, 0.06 * (1 - depth))
 
 
 def _teeth(s, t, look, rng):

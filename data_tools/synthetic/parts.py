@@ -124,7 +124,7 @@ def teeth(upper, columns=19):
     across = np.linspace(-1, 1, columns)
     x = 0.215 * np.sin(across * 1.25) / np.sin(1.25)
     z = (0.105 if upper else 0.08) - 0.20 * (1 - np.cos(across * 1.25))
-    gum, edge = (MOUTH_Y + 0.10, MOUTH_Y - 0.012) if upper else (MOUTH_Y - 0.16, MOUTH_Y - 0.05)
+    gum, edge = (MOUTH_Y + 0.10, MOUTH_Y - 0.012) if upper else (MOUTH_Y - 0.14, MOUTH_Y - 0.028)
     bend = 0.012 * across**2 * (1 if upper else -1)
     rows = []
     for t in (0.0, 0.5, 1.0):
@@ -150,7 +150,7 @@ def tongue(rows=8, columns=11):
     t, a = np.meshgrid(np.linspace(0, 1, rows), np.linspace(-1, 1, columns), indexing="ij")
     wide = 0.145 * np.sqrt(1 - (1 - np.minimum(t * 2.5 + 0.05, 1)) ** 2)
     x = wide * a
-    y = MOUTH_Y - 0.155 + 0.085 * np.sqrt(np.clip(1 - a**2 * 0.85, 0, 1)) * np.minimum(1, 3 * t)
+    y = MOUTH_Y - 0.11 + 0.085 * np.sqrt(np.clip(1 - a**2 * 0.85, 0, 1)) * np.minimum(1, 3 * t)
     y = y - 0.025 * gauss(a, 0, 0.12) * t + 0.05 * t
     z = 0.075 - 0.36 * t
     xyz = np.stack([x, y, z], -1).reshape(-1, 3)

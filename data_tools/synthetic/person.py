@@ -136,8 +136,8 @@ def sample_person(rng):
     identity[10] += -0.5 if woman else 0.4  # brow ridge
     identity[17] += 0.35 if woman else -0.2  # eye size
     exp_neutral = np.zeros(64)
-    exp_neutral[:12] = [0, 0.10, 0.06, 0.05, 0.05, 0.06, 0.03, 0.04, 0.02, 0, 0, 0.03]
-    exp_neutral[:12] *= rng.uniform(-0.6, 1.6, 12)
+    exp_neutral[:12] = [0, 0.12, 0.03, 0.05, 0.05, 0.08, 0.0, 0.05, 0.0, 0, 0, 0.03]
+    exp_neutral[:12] *= rng.uniform(-0.5, 1.5, 12)
     exp_neutral[12:] = 0.08 * rng.standard_normal(52)
     return Person(
         identity.astype(np.float32),
@@ -158,8 +158,9 @@ def sample_light(rng):
         (27,), channel after channel.
     """
     common = np.array(GAMMA_MEAN) + 0.62 * np.array(GAMMA_STD) * rng.standard_normal(9)
-    common[0] = max(common[0], -0.2)
-    tint = 0.035 * rng.standard_normal() * np.array([1.0, 0.0, -1.0])
+    front = 0.886 * (common[0] + 0.8) + 1.772 * common[2] + 1.40 * common[6]  # light at n = z
+    common[0] += (np.clip(front, 0.72, 1.02) - front) / 0.886
+    tint = 0.02 * rng.standard_normal() * np.array([1.0, 0.0, -1.0])
     light = np.tile(common, (3, 1)) + 0.008 * rng.standard_normal((3, 9))
     light[:, 0] += tint
     return light.ravel()

@@ -87,7 +87,7 @@ def mouth_line(x):
     Returns:
         An array like x.
     """
-    return MOUTH_Y - 0.006 * gauss(x, 0, 0.05) + 0.014 * gauss(abs(x), 0.12, 0.07) - 0.05 * x**2
+    return MOUTH_Y - 0.006 * gauss(x, 0, 0.05) + 0.014 * gauss(abs(x), 0.12, 0.07) + 0.14 * x**2
 
 
 def lip_border(x, side):
@@ -116,8 +116,8 @@ def lid_edges(t):
     """
     arch = np.clip(1 - np.abs(t) ** 2.2, 0, 1)
     tilt = 0.010 * t
-    upper = 0.060 * arch**0.8 * (1 - 0.10 * t) + tilt
-    lower = -0.043 * arch**0.75 * (1 + 0.14 * t) + tilt
+    upper = 0.050 * arch**0.75 * (1 - 0.10 * t) + tilt
+    lower = -0.045 * arch**0.75 * (1 + 0.14 * t) + tilt
     return upper, lower
 
 
@@ -171,7 +171,9 @@ def _skull(u):
         b = (direction / radii * offset).sum(1)
         root = (-b + np.sqrt(b * b - a * ((offset**2).sum() - 1))) / a
         radius = radius + root**14
-    return CENTRE + direction * radius[:, None] ** (1 / 14)
+    point = CENTRE + direction * radius[:, None] ** (1 / 14)
+    taper = 1 - 0.15 * step(point[:, 1], -0.15, -0.95)
+    return point * np.stack([taper, np.ones_like(taper), np.ones_like(taper)], 1)
 
 
 def sculpt(rest, skull):
@@ -202,12 +204,13 @@ def _nose(x, y):
     """Height of the nose: a ridge that rises to the tip, two wings, two nostrils."""
     s = np.abs(x)
     rise = step(y, 0.26, -0.20)
-    height = (0.035 + 0.265 * rise**1.3) * step(y, 0.30, 0.12) * step(y, -0.318, -0.235)
-    width = 0.052 + 0.028 * rise
+    base = -0.322 + 0.05 * np.minimum(s / 0.1, 1.3) ** 2
+    height = (0.035 + 0.250 * rise**1.3) * step(y, 0.30, 0.12) * step(y - base, 0.0, 0.075)
+    width = 0.044 + 0.030 * rise**2
     z = height * np.exp(-((s / (1.35 * width)) ** 2.0))
-    z += 0.035 * bump(x, y, 0, -0.205, 0.055, 0.045)
-    z += 0.105 * bump(s, y, 0.112, -0.245, 0.036, 0.036)
-    z -= 0.060 * bump(s, y, 0.058, -0.287, 0.024, 0.014)
+    z += 0.045 * bump(x, y, 0, -0.205, 0.050, 0.045)
+    z += 0.085 * bump(s, y, 0.105, -0.245, 0.034, 0.036)
+    z -= 0.045 * bump(s, y, 0.056, -0.290, 0.022, 0.013)
     return z - 0.010 * bump(x, y, 0, -0.37, 0.022, 0.045)
 
 
@@ -285,7 +288,17 @@ def build_skin(spacing=0.034):
     rims = [np.arange(a, b) for a, b in zip(counts, counts[1:])]
     upper = _skull(points)[:, 1] - mouth_line(rest[:, 0])
     side = np.where(upper >= 0, 1.0, -1.0)
-    return Skin(points, rest, sculpt(rest, skull), triangles, side, tuple(rims[:2]), rims[2])
+    xyz = sculpt(rest, skull)
+    _overlap(xyz, rest, rims[2], side)
+    return Skin(points, rest, xyz, triangles, side, tuple(rims[:2]), rims[2])
+
+
+def _overlap(xyz, rest, rim, side):
+    """Tuck the lower lip's edge behind the upper one, so that a closed mouth stays closed."""
+    lower = rim[side[rim] < 0]
+    arch = np.clip(1 - (rest[lower, 0] / MOUTH_WIDTH) ** 2, 0, 1) ** 0.5
+    xyz[lower, 1] += 0.012 * arch
+    xyz[lower, 2] -= 0.010 * arch
 
 
 def eye_rim(side, grow, count=26):
