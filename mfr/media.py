@@ -200,7 +200,7 @@ def read_image(path, size=IMAGE_SIZE):
     if image.mode == "RGBA":
         paper = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(paper, image).convert("RGB")
-    return np.asarray(ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS))
+    return np.array(ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS))
 
 
 def _has_alpha(image):
