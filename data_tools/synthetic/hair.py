@@ -17,7 +17,7 @@ from data_tools.synthetic.surface import disc_to_rest, gauss, step
 CROWN = np.array([0.0, 1.08])  # on the disc
 COLUMNS, ROWS, HANGING = 92, 15, 9
 HAIRLINE_Z = (-1.6, -0.9, -0.72, -0.50, -0.42, -0.34, -0.2, -0.05, 0.08, 0.3)
-HAIRLINE_Y = (-0.60, -0.50, -0.30, -0.02, 0.03, 0.24, 0.47, 0.62, 0.70, 0.72)
+HAIRLINE_Y = (-0.60, -0.50, -0.30, -0.02, 0.03, 0.26, 0.52, 0.69, 0.77, 0.80)
 
 
 @dataclass
@@ -59,7 +59,7 @@ def hairline(xyz, receded=0.0):
         (...).
     """
     line = np.interp(xyz[..., 2], HAIRLINE_Z, HAIRLINE_Y)
-    temple = 0.5 * receded * gauss(np.abs(xyz[..., 0]), 0.40, 0.12)
+    temple = (0.05 + 0.5 * receded) * gauss(np.abs(xyz[..., 0]), 0.40, 0.12)
     return xyz[..., 1] - line - (receded + temple) * step(xyz[..., 2], -0.3, 0.0)
 
 

@@ -175,7 +175,7 @@ def _sample_appearance(rng, woman, age, melanin):
     colour = HAIR_COLOURS[rng.choice(9, p=np.array(shades) / np.sum(shades))]
     grey = np.clip((age - 0.55) * 2.2 + 0.2 * rng.standard_normal(), 0, 1) * (age > 0.5)
     hair = (colour * (1 - grey) + HAIR_COLOURS[7 + (rng.random() < 0.3)] * grey)
-    hair = np.clip(hair * rng.uniform(0.85, 1.15, 3), 0.02, 0.95)
+    hair = np.clip(hair * rng.uniform(0.85, 1.15) * rng.uniform(0.97, 1.03, 3), 0.02, 0.95)
     eye = EYE_COLOURS[rng.choice(6, p=[0.7, 0.3, 0, 0, 0, 0] if dark else [0.2, 0.25, 0.15, 0.12, 0.18, 0.1])]
     beard = 0 if woman else rng.choice(5, p=[0.45, 0.25, 0.08, 0.10, 0.12])
     return Appearance(

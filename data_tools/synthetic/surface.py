@@ -24,7 +24,7 @@ SKULL = (  # centre and radii of ellipsoids that all hold CENTRE: cranium, face,
     ((0.0, -0.46, -0.36), (0.47, 0.50, 0.48)),
 )
 EYE = np.array([0.305, 0.115])  # of the right eye in the image; the left one is its mirror
-EYE_WIDTH = 0.150  # half the lid opening
+EYE_WIDTH = 0.157  # half the lid opening
 EYE_RADIUS = 0.125
 EYE_Z = 0.015  # centre of the eyeball
 LID = 0.013  # thickness
@@ -116,7 +116,7 @@ def lid_edges(t):
     """
     arch = np.clip(1 - np.abs(t) ** 2.2, 0, 1)
     tilt = 0.010 * t
-    upper = 0.050 * arch**0.75 * (1 - 0.10 * t) + tilt
+    upper = 0.055 * arch**0.75 * (1 - 0.10 * t) + tilt
     lower = -0.045 * arch**0.75 * (1 + 0.14 * t) + tilt
     return upper, lower
 
@@ -207,7 +207,8 @@ def _nose(x, y):
     base = -0.322 + 0.05 * np.minimum(s / 0.1, 1.3) ** 2
     height = (0.035 + 0.250 * rise**1.3) * step(y, 0.30, 0.12) * step(y - base, 0.0, 0.075)
     width = 0.044 + 0.030 * rise**2
-    z = height * np.exp(-((s / (1.35 * width)) ** 2.0))
+    near, far = np.exp(-((s / (1.25 * width)) ** 2)), np.exp(-((s / (2.2 * width)) ** 2))
+    z = height * (0.66 * near + 0.34 * far)
     z += 0.045 * bump(x, y, 0, -0.205, 0.050, 0.045)
     z += 0.085 * bump(s, y, 0.105, -0.245, 0.034, 0.036)
     z -= 0.045 * bump(s, y, 0.056, -0.290, 0.022, 0.013)

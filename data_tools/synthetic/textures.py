@@ -189,7 +189,8 @@ def paint_skin(palette, albedo, look):
     image = _lines(image, palette, look)
     image = _mouth_paint(image, palette, look, rng)
     image = _eye_paint(image, palette, look)
-    for alpha, colour in ((_beard(palette, look, rng), np.array(look.hair_colour) * 0.8),
+    beard = np.minimum(np.array(look.hair_colour) * 0.8, [0.36, 0.26, 0.18])
+    for alpha, colour in ((_beard(palette, look, rng), beard),
                           (_brow(palette, look, rng), look.brow_colour),
                           (_roots(palette, look, rng), np.array(look.hair_colour) * 0.75)):  # fmt: skip
         image = _over(image, alpha, colour)
@@ -266,9 +267,9 @@ def _lines(image, palette, look):
     x, y, s = palette.x, palette.y, np.abs(palette.x)
     front = palette.xyz[..., 2] > -0.4
     age = look.age
-    fold = _line(s - 0.145 - 0.42 * np.clip(-0.25 - y, 0, 1), 0.014)
+    fold = _line(s - 0.145 - 0.42 * np.clip(-0.25 - y, 0, 1), 0.020)
     fold = fold * step(y, -0.23, -0.29) * step(y, -0.58, -0.45)
-    total = (0.07 + 0.26 * age) * fold
+    total = (0.04 + 0.20 * age) * fold
     old = max(age - 0.35, 0)
     for k, height in enumerate((0.43, 0.50, 0.57)):
         wave = y - height - 0.012 * np.cos(9 * x + k) + 0.10 * x**2
@@ -309,7 +310,7 @@ def _beard(palette, look, rng):
         return 0 * palette.x
     x, y, s, z = palette.x, palette.y, np.abs(palette.x), palette.xyz[..., 2]
     off = y - mouth_line(x)
-    cheek = step(y + 0.36 - 0.55 * np.clip(s - 0.3, 0, 1), 0.05, -0.05) * step(z, -0.75, -0.55)
+    cheek = step(y + 0.36 - 0.55 * np.clip(s - 0.3, 0, 1), 0.08, -0.08) * step(z, -0.75, -0.55)
     moustache = bump(s, off, 0.10, 0.115, 0.11, 0.035) * 1.5
     lip = step(np.abs(off) - lip_border(x, np.sign(off)), 0.0, 0.018)
     soul = bump(x, y, 0, -0.66, 0.05, 0.03)
