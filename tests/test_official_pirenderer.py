@@ -175,10 +175,10 @@ def test_crop_scale_is_matched_at_the_most_similar_frame():
     source[-3:] = torch.tensor([1.2, 100.0, 110.0])
     driving = torch.zeros(3, 73)
     driving[:, -3] = torch.tensor([0.5, 0.8, 2.0])
-    driving[:, :64] = torch.tensor([[1.0], [0.0], [0.4]])  # 0.3 of it counts
+    driving[:, :64] = torch.tensor([[0.6], [0.0], [0.2]])  # 0.3 of it counts
     driving[:, 64:67] = torch.tensor([[0.0], [0.2], [0.1]])  # 0.7 of it counts
-    found = match_crop_scale(source, driving)  # distances 0.30, 0.14, 0.19
+    found = match_crop_scale(source, driving)  # distances 0.18, 0.14, 0.13
     wanted = driving.clone()
-    wanted[:, -3] = torch.tensor([0.5, 0.8, 2.0]) * 1.2 / 0.8
+    wanted[:, -3] = torch.tensor([0.5, 0.8, 2.0]) * 1.2 / 2.0
     torch.testing.assert_close(found, wanted)
     assert driving[0, -3] == 0.5  # the clip given is not changed
