@@ -27,7 +27,7 @@ def attention(q, k, v, mask=None):
     if q.shape[-1] != k.shape[-1] or k.shape[-2] != v.shape[-2]:
         shapes = f"q {tuple(q.shape)}, k {tuple(k.shape)}, v {tuple(v.shape)}"
         raise ValueError(f"{shapes}; allowed: (..., Lq, C), (..., Lk, C), (..., Lk, Cv)")
-    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])  # (..., Lq, Lk)
+    scores = q / math.sqrt(q.shape[-1]) @ k.transpose(-2, -1)  # (..., Lq, Lk)
     if mask is None:
         return scores.softmax(-1) @ v
     if mask.dtype != torch.bool:

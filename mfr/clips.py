@@ -105,7 +105,7 @@ def split_condition(cond, window=40, stride=20):
     """
     lengths = _lengths(cond)
     counts = [num_windows(length, window, stride) for length in lengths]
-    which = _repeat(counts, cond.audio.device)
+    which = torch.repeat_interleave(torch.tensor(counts, device=cond.audio.device))  # (W,) clip
 
     def cut(x):
         return torch.cat([split(clip[:n], window, stride) for clip, n in zip(x, lengths)])
@@ -144,7 +144,7 @@ class ClipDenoiser:
         self.window, self.stride = window, stride
         self.frames, self.lengths = cond.audio.shape[1], _lengths(cond)
         self.counts = [num_windows(length, window, stride) for length in self.lengths]
-        self.which = _repeat(self.counts, cond.audio.device)
+        self.which = torch.repeat_interleave(torch.tensor(self.counts, device=cond.audio.device))
         with torch.no_grad():
             self.prepared = self.eps_model.prepare(split_condition(cond, window, stride))
 
@@ -317,11 +317,6 @@ def _lengths(cond):
         if not all(mask[:length]):
             raise ValueError(f"mask of clip {clip} has a hole; allowed: real frames, then padding")
     return lengths
-
-
-def _repeat(counts, device):
-    """Clip of each window: 0 counts[0] times, 1 counts[1] times, .."""
-    return torch.tensor([clip for clip, count in enumerate(counts) for _ in range(count)]).to(device)
 
 
 @lru_cache(maxsize=16)
