@@ -94,10 +94,8 @@ class GaussianDiffusion:
         self.alphas_cumprod = self.alphas.cumprod(0)
         self.noise_variance = 1 - self.alphas_cumprod  # of x_t given x_0
         # q(x_{t-1} | x_t, x_0)
-        self.posterior_variance = torch.zeros_like(self.betas)
-        self.posterior_variance[1:] = (
-            self.betas[1:] * self.noise_variance[:-1] / self.noise_variance[1:]
-        )
+        kept = self.noise_variance[:-1] / self.noise_variance[1:]  # (T,)
+        self.posterior_variance = torch.cat([betas.new_zeros(1), self.betas[1:] * kept])
         # Sigma_theta of p_theta(x_{t-1} | x_t), a constant for each t
         self.chain_variance = self.posterior_variance if variance == "posterior" else self.betas
 
@@ -271,7 +269,8 @@ class GaussianDiffusion:
         r"""Draw x_0 ~ p_theta by walking x_T ~ N(0, I) back to x_0.
 
         Paper: Eq. (1). Ours: DDIM when steps is given; held frames, whose noise is known and not
-        predicted, so that they are draws of q(x_t | known) at every t and end as known.
+        predicted: at every t they are draws of q(x_t | known) (the posterior variance given), and
+        they end as known.
 
         Args:
             eps_model: eps_model(x_t, t, cond) -> noise of x_t's shape.

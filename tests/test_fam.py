@@ -279,15 +279,19 @@ def test_every_weight_receives_a_gradient(config, batch):
     model.zero_grad()
 
 
-def test_equal_frames_are_told_apart_by_where_they_are(batch):
-    model = random_model(PAPER)
+def test_speaker_and_latent_frames_share_their_positions(batch):
+    # with maps of zero, a frame's token is its position and nothing else
+    model, seen = random_model(PAPER), {}
     x_t, t, cond = batch
-    same = cond._replace(
-        audio=cond.audio[:, :1].expand(-1, L, -1), speaker=cond.speaker[:, :1].expand(-1, L, -1)
-    )
-    still = x_t[:, :1].expand(-1, L, -1)
-    eps = model(still, t, same)
-    assert (eps[:, 1:] != eps[:, :-1]).any(-1).all()
+    for linear in (model.latent, model.speaker):
+        nn.init.zeros_(linear.weight)
+        nn.init.zeros_(linear.bias)
+    model.layers[0].fuse.W_k.register_forward_hook(lambda _, args, out: seen.setdefault("s", args))
+    model.layers[0].register_forward_hook(lambda _, args, out: seen.setdefault("x", args))
+    model(x_t, t, cond)
+    speaker, latent = seen["s"][0][:, :L], seen["x"][0][:, 1:]  # without attitude, identity
+    expected = fam.sinusoid(torch.arange(L), 6, torch.float64).expand(B, -1, -1)
+    assert torch.equal(speaker, expected) and torch.equal(latent, expected)
 
 
 def test_time_is_only_a_key_token_in_the_literal_preset(batch):
