@@ -28,7 +28,7 @@ def _axes():
     return np.meshgrid(axis, axis)
 
 
-def _tone(rng, low=0.15, high=0.85, colour=0.12):
+def _tone(rng, low=0.15, high=0.85, colour=0.08):
     """A muted colour."""
     return np.clip(rng.uniform(low, high) + colour * rng.standard_normal(3), 0.03, 0.97)
 
@@ -119,7 +119,7 @@ def _bookshelf(rng):
         while left < 1:
             width = rng.uniform(0.018, 0.05)
             tall = height * rng.uniform(0.62, 0.9)
-            colour = _tone(rng, 0.12, 0.7, 0.14)
+            colour = _tone(rng, 0.10, 0.65, 0.07)
             if rng.random() < 0.92:
                 _box(image, left, top + height - tall, left + width, top + height, colour)
                 _box(image, left + width * 0.75, top + height - tall, left + width, top + height, colour * 0.6)

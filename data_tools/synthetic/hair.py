@@ -85,7 +85,7 @@ def hair_blocks(look):
 def _sheet(style, look, rng):
     """The sheet of locks, cut open at the parting."""
     turn = np.linspace(0, 2 * np.pi, COLUMNS + 1)
-    angle = turn - np.pi / 2 + 0.35 * look.parting * (style.part > 0)
+    angle = turn - np.pi / 2 + 0.45 * look.parting * (style.part > 0)
     noise = _smooth_noise(rng, COLUMNS + 1)
     scalp, ends = _paths(style, look, angle, turn, noise)  # (R, C, 3)
     t = np.linspace(0, 1, ROWS)[:, None]
@@ -113,30 +113,42 @@ def _smooth_noise(rng, count):
 
 
 def _paths(style, look, angle, turn, noise):
-    """Points of the scalp along each column (R, C, 3) and height over the hairline of each."""
+    """Points of the scalp along each column (R, C, 3) and their height over the hairline."""
     away = np.minimum(turn, 2 * np.pi - turn)  # from the front [rad]
     side = np.sign(np.pi - turn)
-    reach = np.linspace(0, 2.1, 70)[:, None]
-    bend = style.part * np.clip(0.80 - away, 0, None) * side * step(reach, 0.0, 0.55)
-    way = angle + bend
-    u = CROWN + reach[..., None] * np.stack([np.cos(way), np.sin(way)], -1)
-    length = np.linalg.norm(u, axis=-1, keepdims=True)
-    u = u * np.minimum(1, 1.44 / length)
-    _, skull = disc_to_rest(u.reshape(-1, 2))
-    skull = skull.reshape(70, -1, 3)
-    grown = hairline(skull, look.hairline)
-    front = step(skull[..., 2], -0.35, -0.1) if style.fringe else 0
-    over = grown + style.fringe * front - style.ragged * noise
-    if style.fall:
-        over = np.minimum(over, skull[..., 1] - 0.28 + 10 * (front > 0))
-    stop = np.where((over < 0).any(0), (over < 0).argmax(0), 69)
-    stop = np.minimum(stop, np.where((length[..., 0] > 1.44).any(0), (length[..., 0] > 1.44).argmax(0), 69))
-    row = np.linspace(0, 1, ROWS)[:, None] * np.maximum(stop, 1)
-    low = np.minimum(row.astype(int), 68)
-    part = (row - low)[..., None]
-    column = np.arange(COLUMNS + 1)
-    points = skull[low, column] * (1 - part) + skull[low + 1, column] * part
+    front = np.clip(1 - away / 0.85, 0, 1) * (style.part > 0)
+    way = angle + side * style.part * 0.62 * front
+    reach = np.linspace(0, 2.1, 90)[:, None]
+    ray = CROWN + reach[..., None] * np.stack([np.cos(way), np.sin(way)], -1)
+    stop = _first(_over(style, look, ray, noise) < 0)
+    stop = np.minimum(stop, _first(np.linalg.norm(ray, axis=-1) > 1.44))
+    end = ray[np.maximum(stop - 1, 1), np.arange(COLUMNS + 1)]
+    ahead = np.stack([np.cos(angle[:1]), np.sin(angle[:1])], -1)  # along the parting
+    start = CROWN + 0.40 * front[:, None] * ahead
+    t = np.linspace(0, 1, ROWS)[:, None, None]
+    u = start + (end - start) * t + 0.10 * (front[:, None] * ahead) * np.sin(np.pi * t)
+    points = _scalp(u)
     return points, hairline(points, look.hairline)
+
+
+def _scalp(u):
+    """Points of the skull (..., 3)."""
+    return disc_to_rest(u.reshape(-1, 2))[1].reshape(*u.shape[:-1], 3)
+
+
+def _over(style, look, u, noise):
+    """Height over the line where the style ends, negative beyond."""
+    skull = _scalp(u * np.minimum(1, 1.44 / np.linalg.norm(u, axis=-1, keepdims=True)))
+    front = step(skull[..., 2], -0.30, -0.05) if style.fringe else np.zeros(skull.shape[:-1])
+    over = hairline(skull, look.hairline) + style.fringe * front - style.ragged * noise
+    if style.fall:
+        over = np.minimum(over, skull[..., 1] - 0.28 + 10 * (front > 0.3))
+    return over
+
+
+def _first(claim):
+    """Index of the first True of each column, or the last row."""
+    return np.where(claim.any(0), claim.argmax(0), len(claim) - 1)
 
 
 def _outward(points):
@@ -197,4 +209,4 @@ def _bun(look, rings=10, spokes=18):
     s = np.abs((3 * turn / np.pi + 0.5 * polar) % 2 - 1)
     uv = to_atlas("hair", s, polar / np.pi).reshape(-1, 2)
     root = np.tile([0.0, 1.1, -0.85], (len(xyz), 1))
-    return Block(xyz, uv, grid_triangles(rings, spokes + 1), HAIR, root, 1.0, True)
+    return Block(xyz, uv, grid_triangles(rings, spokes + 1)[:, [0, 2, 1]], HAIR, root, 1.0, True)

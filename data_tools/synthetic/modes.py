@@ -97,7 +97,7 @@ def _head_modes(x, s, sign, y, z):
     return [
         {"x": 0.075 * x},
         {"y": 0.07 * y},
-        {"x": 0.16 * x * low},
+        {"x": 0.11 * x * low},
         {"y": -0.085 * chin},
         {"z": 0.07 * bump(x, y, 0, -0.82, 0.2, 0.12)},
         {"x": 0.22 * x * step(y, -0.5, -0.85)},
@@ -140,13 +140,13 @@ def _nose_modes(x, s, sign, y, front):
     nose = bump(x, y, 0, -0.15, 0.16, 0.18) * front
     return [
         {"y": -0.055 * tip},
-        {"x": 0.04 * sign * wings, "z": 0.02 * wings},
+        {"x": 0.028 * sign * wings, "z": 0.02 * wings},
         {"z": 0.07 * tip},
         {"z": 0.05 * ridge},
         {"z": 0.03 * bump(x, y, 0, 0.0, 0.06, 0.05) * front},
         {"y": 0.045 * tip, "z": -0.02 * ridge},
-        {"x": 0.35 * x * tip, "z": 0.015 * tip},
-        {"x": 0.35 * x * nose},
+        {"x": 0.22 * x * tip, "z": 0.012 * tip},
+        {"x": 0.22 * x * nose},
     ]
 
 
@@ -223,10 +223,17 @@ def expression_modes(x, y, xyz, side):
     lower_lid = bump(s, y, EYE[0], EYE[1] - 0.06, 0.13, 0.04)
     fields[11] = {"y": 0.035 * cheek + 0.018 * lower_lid, "z": 0.028 * cheek}
     fields = [{k: v * front if i else v for k, v in f.items()} for i, f in enumerate(fields)]
-    fields += [
-        {k: v * front for k, v in f.items()} for f in _smooth_modes(xyz, 52, 0.005, seed=2)
-    ]
-    return np.stack([_vector(x, field) for field in fields], -1)
+    dx, dy = s - EYE[0], y - EYE[1]
+    near = step(np.hypot(dx / 1.2, dy), 0.20, 0.12)
+    still = front * (1 - near)
+    waves = _smooth_modes(xyz, 52, 0.005, seed=2)
+    fields += [{k: v * still for k, v in f.items()} for f in waves]
+    rows = np.stack([_vector(x, field) for field in fields], -1)
+    blink = rows[:, :, EXPRESSIONS["lids_close"]].copy()
+    slope = (lid_height(dx, dy + 1e-4) - lid_height(dx, dy - 1e-4)) / 2e-4
+    rows[:, 2] = rows[:, 2] * (1 - near[:, None]) + (near * slope)[:, None] * rows[:, 1]
+    rows[:, :, EXPRESSIONS["lids_close"]] = blink
+    return rows
 
 
 def rotation_x(xyz):

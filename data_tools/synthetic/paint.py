@@ -40,7 +40,7 @@ def _tint(colour, value):
 def _hair(s, t, look, rng):
     """Strands along t."""
     strands = np.zeros_like(s)
-    for pitch, size in ((40, 0.10), (90, 0.14), (170, 0.14)):
+    for pitch, size in ((30, 0.13), (64, 0.15), (120, 0.12)):
         knots = rng.standard_normal((pitch, 12))
         strands += size * _stretch(knots, s.shape)
     return _stack(_tint(look.hair_colour, np.clip(1 + strands, 0.3, 1.8)), 0.30)

@@ -65,7 +65,7 @@ def eyeball(side, rings=9, spokes=22):
     xyz = EYE_RADIUS * np.concatenate([flat, z[:, None]], 1)
     disc = (angle[..., None] / 1.45 * unit).reshape(-1, 2)
     uv = to_atlas("eye", 0.5 + 0.5 * disc[:, 0] * side, 0.5 - 0.5 * disc[:, 1])
-    centre = [side * EYE[0], EYE[1], EYE_Z]
+    centre = [side * EYE[0], EYE[1], EYE_Z - 0.018]
     triangles = grid_triangles(rings, spokes, closed=True)
     return Block(xyz + centre, uv, triangles, EYES)
 
@@ -86,7 +86,7 @@ def lid_strip(rim):
     top = np.sin(2 * np.pi * angle) >= 0
     front = to_atlas("mouth", s, np.where(top, 0.86, 0.97))
     uv = np.concatenate([front, front])
-    return Block(np.concatenate([rim, behind]), uv, grid_triangles(2, len(rim), True), EYES)
+    return Block(np.concatenate([rim, behind]), uv, grid_triangles(2, len(rim), True)[:, [0, 2, 1]], EYES)
 
 
 def mouth_bag(rim):
@@ -103,12 +103,12 @@ def mouth_bag(rim):
     up = np.sin(turn)[:, None] * [0, 1, 0]
     rings = [rim, rim + 0.012 * up - [0, 0, 0.035], rim + 0.05 * up - [0, 0, 0.09]]
     rings.append(rim * [0.95, 1, 1] + 0.12 * up - [0, 0, 0.25])
-    rings.append(rim.mean(0) + (rim - rim.mean(0)) * [0.3, 1, 0.2] + 0.03 * up - [0, 0, 0.42])
+    rings.append(rim.mean(0) + (rim - rim.mean(0)) * [0.02, 0.02, 0.02] - [0, 0, 0.42])
     depth = np.repeat([0.0, 0.18, 0.4, 0.65, 0.82], count)
     s = np.tile(0.5 + 0.5 * np.cos(turn), 5)
     t = depth * 0.8
     triangles = grid_triangles(5, count, closed=True)
-    return Block(np.concatenate(rings), to_atlas("mouth", s, t), triangles, MOUTH)
+    return Block(np.concatenate(rings), to_atlas("mouth", s, t), triangles[:, [0, 2, 1]], MOUTH)
 
 
 def teeth(upper, columns=19):
@@ -123,8 +123,8 @@ def teeth(upper, columns=19):
     """
     across = np.linspace(-1, 1, columns)
     x = 0.215 * np.sin(across * 1.25) / np.sin(1.25)
-    z = (0.105 if upper else 0.08) - 0.20 * (1 - np.cos(across * 1.25))
-    gum, edge = (MOUTH_Y + 0.10, MOUTH_Y - 0.012) if upper else (MOUTH_Y - 0.14, MOUTH_Y - 0.028)
+    z = (0.105 if upper else 0.072) - 0.20 * (1 - np.cos(across * 1.25))
+    gum, edge = (MOUTH_Y + 0.10, MOUTH_Y - 0.012) if upper else (MOUTH_Y - 0.11, MOUTH_Y - 0.028)
     bend = 0.012 * across**2 * (1 if upper else -1)
     rows = []
     for t in (0.0, 0.5, 1.0):
@@ -173,8 +173,8 @@ def ear(side, rings=9, spokes=22):
                           indexing="ij")  # fmt: skip
     across, up = r * np.cos(turn), r * np.sin(turn)
     lobe = 1 - 0.28 * step(up, 0.1, -1)
-    back = 0.155 * across * lobe + 0.03 * up  # towards the back of the head
-    height = 0.275 * up
+    back = 0.14 * across * lobe + 0.03 * up  # towards the back of the head
+    height = 0.255 * up
     rim = 0.045 * gauss(r, 0.86, 0.13) * step(up, -0.9, -0.2)
     bowl = -0.05 * np.exp(-((across - 0.0) ** 2 + (up + 0.1) ** 2) / 0.16)
     ridge = 0.022 * gauss(np.hypot(across + 0.15, up * 0.9), 0.55, 0.1) * (across > -0.3)
@@ -182,7 +182,7 @@ def ear(side, rings=9, spokes=22):
     xyz = np.stack([side * (0.705 + out), 0.02 + height, -0.56 - back], -1).reshape(-1, 3)
     uv = to_atlas("ear", 0.5 + 0.5 * across, 0.5 - 0.5 * up).reshape(-1, 2)
     triangles = grid_triangles(rings, spokes, closed=True)
-    return Block(xyz, uv, triangles if side < 0 else triangles[:, [0, 2, 1]], EAR, two_sided=True)
+    return Block(xyz, uv, triangles if side > 0 else triangles[:, [0, 2, 1]], EAR, two_sided=True)
 
 
 def _tube(profile, spokes, room, part, weight):

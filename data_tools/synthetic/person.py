@@ -128,7 +128,7 @@ def sample_person(rng):
         A Person.
     """
     woman = rng.random() < 0.5
-    age = rng.beta(1.6, 2.2)
+    age = rng.beta(1.4, 2.4)
     identity = ID_STD * rng.standard_normal(80)
     tex = TEX_STD * rng.standard_normal(80)
     tex[0] = rng.choice([-0.9, -0.2, 0.5, 1.5], p=[0.42, 0.26, 0.16, 0.16]) + 0.22 * rng.standard_normal()

@@ -87,7 +87,7 @@ def mouth_line(x):
     Returns:
         An array like x.
     """
-    return MOUTH_Y - 0.006 * gauss(x, 0, 0.05) + 0.014 * gauss(abs(x), 0.12, 0.07) + 0.14 * x**2
+    return MOUTH_Y - 0.006 * gauss(x, 0, 0.05) + 0.014 * gauss(abs(x), 0.12, 0.07) + 0.30 * x**2
 
 
 def lip_border(x, side):
@@ -208,9 +208,9 @@ def _nose(x, y):
     height = (0.035 + 0.250 * rise**1.3) * step(y, 0.30, 0.12) * step(y - base, 0.0, 0.075)
     width = 0.044 + 0.030 * rise**2
     near, far = np.exp(-((s / (1.25 * width)) ** 2)), np.exp(-((s / (2.2 * width)) ** 2))
-    z = height * (0.66 * near + 0.34 * far)
+    z = height * (0.74 * near + 0.26 * far)
     z += 0.045 * bump(x, y, 0, -0.205, 0.050, 0.045)
-    z += 0.085 * bump(s, y, 0.105, -0.245, 0.034, 0.036)
+    z += 0.075 * bump(s, y, 0.100, -0.245, 0.033, 0.036)
     z -= 0.045 * bump(s, y, 0.056, -0.290, 0.022, 0.013)
     return z - 0.010 * bump(x, y, 0, -0.37, 0.022, 0.045)
 

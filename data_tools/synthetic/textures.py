@@ -99,7 +99,7 @@ class SkinPalette:
             (one, (0.012, -0.018, -0.014)),
             (one, (0.005, 0.010, -0.022)),
             (lip, (0.020, -0.060, -0.045)),
-            (lip, (-0.055, -0.040, -0.030)),
+            (lip, (-0.045, -0.045, -0.035)),
             (cheek, (0.010, -0.045, -0.035)),
             (nose, (0.008, -0.035, -0.030)),
             (under, (-0.060, -0.060, -0.040)),
@@ -107,7 +107,7 @@ class SkinPalette:
             (socket, (-0.025, -0.030, -0.025)),
             (bump(x, y, 0, 0.5, 0.4, 0.15) * front, (0.025, 0.022, 0.020)),
             (bump(x, y, 0, -0.8, 0.2, 0.1) * front, (0.006, -0.018, -0.015)),
-            (_speckle(9, 4.0), (-0.015, -0.018, -0.016)),
+            (_speckle(9, 2.0), (-0.010, -0.014, -0.012)),
             (step(y, -0.3, -0.6) * front, (-0.015, -0.018, -0.012)),
             (step(s, 0.25, 0.6) * front, (-0.020, -0.020, -0.018)),
             (lip * gauss(x, 0, 0.1), (0.03, 0.0, 0.005)),
@@ -164,7 +164,7 @@ def occlusion(palette):
     dx, dy = s - EYE[0], y - EYE[1]
     dark = 0.22 * bump(s, y, 0.20, 0.15, 0.07, 0.06) + 0.10 * bump(dx, dy, 0, 0.07, 0.13, 0.035)
     dark += 0.35 * bump(s, y, 0.06, -0.305, 0.06, 0.022)
-    dark += 0.18 * bump(s, y, 0.155, -0.27, 0.025, 0.04)
+    dark += 0.10 * bump(s, y, 0.150, -0.26, 0.025, 0.035)
     dark += 0.16 * bump(x, y, 0, -0.655, 0.12, 0.028)
     dark += 0.45 * step(y, -0.86, -1.02) + 0.25 * step(z, -0.35, -0.7) * step(y, 0.3, -0.2)
     return np.clip(1 - dark, 0.25, 1)
@@ -185,7 +185,7 @@ def paint_skin(palette, albedo, look):
     grain = _grain(rng)
     shade = occlusion(palette)
     image = albedo.double().numpy() * np.stack([shade**0.75, shade, shade**1.08])
-    image = image * (1 + 0.013 * grain)
+    image = image * (1 + 0.009 * grain)
     image = _lines(image, palette, look)
     image = _mouth_paint(image, palette, look, rng)
     image = _eye_paint(image, palette, look)
@@ -268,9 +268,9 @@ def _lines(image, palette, look):
     front = palette.xyz[..., 2] > -0.4
     age = look.age
     fold = _line(s - 0.145 - 0.42 * np.clip(-0.25 - y, 0, 1), 0.020)
-    fold = fold * step(y, -0.23, -0.29) * step(y, -0.58, -0.45)
-    total = (0.04 + 0.20 * age) * fold
-    old = max(age - 0.35, 0)
+    fold = fold * step(y, -0.24, -0.36) * step(y, -0.58, -0.45)
+    total = (0.02 + 0.18 * age) * fold
+    old = max(age - 0.45, 0)
     for k, height in enumerate((0.43, 0.50, 0.57)):
         wave = y - height - 0.012 * np.cos(9 * x + k) + 0.10 * x**2
         total = total + 0.34 * old * _line(wave, 0.008) * step(s, 0.42, 0.2)
@@ -313,6 +313,7 @@ def _beard(palette, look, rng):
     cheek = step(y + 0.36 - 0.55 * np.clip(s - 0.3, 0, 1), 0.08, -0.08) * step(z, -0.75, -0.55)
     moustache = bump(s, off, 0.10, 0.115, 0.11, 0.035) * 1.5
     lip = step(np.abs(off) - lip_border(x, np.sign(off)), 0.0, 0.018)
+    lip = np.maximum(lip, step(s, MOUTH_WIDTH - 0.01, MOUTH_WIDTH + 0.02))
     soul = bump(x, y, 0, -0.66, 0.05, 0.03)
     chin = step(s, 0.24, 0.17) * step(y, -0.66, -0.72) + soul + step(np.abs(s - 0.27), 0.05, 0.02) * step(y, -0.45, -0.52) * step(y, -0.9, -0.7)
     bare = step(off, -0.16, -0.2) + step(s, 0.19, 0.24)
