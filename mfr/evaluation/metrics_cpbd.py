@@ -20,7 +20,6 @@ BLOCK = 64  # side of a block [pixels]
 EDGE_SHARE = 0.002  # a block counts when more than this share of its pixels are Canny edges
 BETA = 3.6
 LOW_CONTRAST = 50  # up to this contrast [grey levels] 5 pixels are noticeable, above it 3
-LONGEST = 100  # steps that a run is followed to each side [pixels]
 BUCKETS = 64  # P is rounded to hundredths: 0.63 still counts as sharp
 CANNY_STD = 1.0
 CANNY_LOW, CANNY_HIGH = float(np.float32(0.1)), 0.2  # the package's detector keeps low in float32
@@ -138,7 +137,7 @@ def _runs(monotone):
     left = np.pad(_run_that_ends(monotone), ((0, 0), (1, 0)))[1:-1, :-2]  # from step c - 2 down
     right = _run_that_ends(monotone[:, ::-1])[:, ::-1]
     right = np.pad(right, ((0, 0), (0, 1)))[1:-1, 2:]  # from step c + 1 up
-    return np.minimum(left, LONGEST) + np.minimum(right, LONGEST) + 2
+    return left + right + 2  # the package stops at 202, where P has long been 1
 
 
 def _run_that_ends(monotone):
