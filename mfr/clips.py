@@ -262,6 +262,7 @@ class ResponseStream:
         """Speaker frames that have no listener frame yet."""
         return len(self.audio) - len(self.given)
 
+    @torch.no_grad()
     def _respond(self, new):
         """Sample the window that ends `new` frames after the last given one; keep its tail."""
         end = len(self.given) + new
@@ -274,10 +275,9 @@ class ResponseStream:
             self.eps_model, (1, *known.shape), cond, self.generator, self.steps, self.eta,
             known=known, held=held, device=known.device, dtype=known.dtype,
         )[0, -new:]  # fmt: skip
-        # nothing before the next window's start is read again
-        drop = max(end - self.window, 0)
-        self.given = torch.cat([self.given, response])[drop:]
-        self.audio, self.speaker = self.audio[drop:], self.speaker[drop:]
+        # the next window starts later: nothing before this one is read again
+        self.given = torch.cat([self.given, response])[start:]
+        self.audio, self.speaker = self.audio[start:], self.speaker[start:]
         return response
 
 

@@ -281,15 +281,15 @@ def test_every_weight_receives_a_gradient(config, batch):
 
 def test_speaker_and_latent_frames_share_their_positions(batch):
     # with maps of zero, a frame's token is its position and nothing else
-    model, seen = random_model(PAPER), {}
+    model, driving, tokens = random_model(PAPER), [], []
     x_t, t, cond = batch
     for linear in (model.latent, model.speaker):
         nn.init.zeros_(linear.weight)
         nn.init.zeros_(linear.bias)
-    model.layers[0].fuse.W_k.register_forward_hook(lambda _, args, out: seen.setdefault("s", args))
-    model.layers[0].register_forward_hook(lambda _, args, out: seen.setdefault("x", args))
+    model.layers[0].fuse.W_k.register_forward_hook(lambda _, args, out: driving.append(args[0]))
+    model.layers[0].register_forward_hook(lambda _, args, out: tokens.append(args[0]))
     model(x_t, t, cond)
-    speaker, latent = seen["s"][0][:, :L], seen["x"][0][:, 1:]  # without attitude, identity
+    speaker, latent = driving[0][:, :L], tokens[0][:, 1:]  # without attitude, identity
     expected = fam.sinusoid(torch.arange(L), 6, torch.float64).expand(B, -1, -1)
     assert torch.equal(speaker, expected) and torch.equal(latent, expected)
 
