@@ -198,7 +198,8 @@ def _row(folder, values, videos, every_video):
         if values.get("attitude", "").lower() not in ATTITUDES:
             problems.append(f"attitude {values.get('attitude')!r}; allowed: {', '.join(ATTITUDES)}")
         if values.get("data_split", "").lower() not in SPLITS:
-            problems.append(f"data_split {values.get('data_split')!r}; allowed: {', '.join(SPLITS)}")
+            allowed = ", ".join(SPLITS)
+            problems.append(f"data_split {values.get('data_split')!r}; allowed: {allowed}")
     lengths = {}
     paths = {"sound": folder / "audios" / f"{audio}.wav"}
     paths.update((f"recons/{name}", folder / "recons" / f"{name}.mat") for name in roles)

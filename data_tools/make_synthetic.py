@@ -110,7 +110,7 @@ def wav_bytes(waveform, sample_rate):
 
 
 def mat_bytes(coefficients):
-    r"""A Deep3DFaceRecon video file, without the time stamp that scipy puts into its first 116 bytes.
+    r"""A Deep3DFaceRecon video file, without the time stamp that scipy puts into its head.
 
     Args:
         coefficients: (L, 257).

@@ -77,6 +77,19 @@ class Act:
     side: float  # -1 or 1
 
 
+def check_attitude(attitude):
+    r"""Nothing, for one of the three.
+
+    Args:
+        attitude: positive | neutral | negative.
+
+    Raises:
+        ValueError: it is none of them.
+    """
+    if attitude not in ATTITUDES:
+        raise ValueError(f"attitude {attitude!r} is unknown; allowed: {', '.join(ATTITUDES)}")
+
+
 def oracle_densities(attitude, style, mood=0.0):
     r"""The table's rows for one attitude, with a person's style and the speaker's mood put in.
 
@@ -91,8 +104,7 @@ def oracle_densities(attitude, style, mood=0.0):
     Raises:
         ValueError: the attitude is unknown.
     """
-    if attitude not in ATTITUDES:
-        raise ValueError(f"attitude {attitude!r} is unknown; allowed: {', '.join(ATTITUDES)}")
+    check_attitude(attitude)
     style = style if isinstance(style, Style) else personal_style(style)
     return [_personal(row, style, mood) for row in RESPONSES if row.attitude == attitude]
 
@@ -126,6 +138,7 @@ def sample_responses(speaker, attitude, style, rng):
     Raises:
         ValueError: the attitude is unknown.
     """
+    check_attitude(attitude)
     track = getattr(speaker, "track", speaker)
     style = style if isinstance(style, Style) else personal_style(style)
     triggers = [("phrase_end", end) for end in track.phrase_ends]

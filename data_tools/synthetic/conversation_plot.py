@@ -5,6 +5,8 @@ import numpy as np
 from data_tools.synthetic import conversation, motion, speech
 from data_tools.synthetic.motion import COLUMN, FPS
 from data_tools.synthetic.person import ID_STD
+from data_tools.synthetic.phonetics import sample_voice
+from data_tools.synthetic.speaker import speaker_motion
 from mfr.config import ATTITUDES
 from mfr.files import atomic
 
@@ -30,9 +32,9 @@ def draw(path, seed=0):
     import matplotlib.pyplot as plt
 
     rng = np.random.default_rng([seed, 5])
-    said = speech.synthesize_speech(speech.sample_voice(rng), SECONDS, rng)
+    said = speech.synthesize_speech(sample_voice(rng), SECONDS, rng)
     speaker, listener = ID_STD * rng.standard_normal((2, 80))
-    speaking = speech.speaker_motion(said, motion.personal_style(speaker), rng)
+    speaking = speaker_motion(said, motion.personal_style(speaker), rng)
     rest = np.zeros(70)
     figure, axes = plt.subplots(
         3 + 2 * len(ATTITUDES), 1, figsize=(10, 12), sharex=True,

@@ -12,6 +12,8 @@ import numpy as np
 
 from data_tools.synthetic import conversation, motion, speech
 from data_tools.synthetic.person import sample_light, sample_person
+from data_tools.synthetic.phonetics import sample_voice
+from data_tools.synthetic.speaker import speaker_motion
 from mfr.config import ATTITUDES, FPS
 
 SHARES = (0.5, 0.3, 0.2)  # positive, neutral, negative: about ViCo's
@@ -37,8 +39,8 @@ class Size(NamedTuple):
 
 SIZES = {
     "demo": Size(Group(4, 2, 2), Group(2, 1, 1), {"train": 2, "test": 1, "ood": 1}, (120, 120), 0),
-    "small": Size(Group(64, 40, 40), Group(16, 8, 8), {"train": 128, "test": 16, "ood": 16},
-                  (150, 210), 0),
+    "small": Size(Group(64, 40, 40), Group(16, 8, 8), {"train": 104, "test": 12, "ood": 12},
+                  (120, 180), 0),
     "vico": Size(Group(80, 66, 58), Group(12, 10, 9), {"train": 397, "test": 60, "ood": 26},
                  (150, 285), 0.15),
 }  # fmt: skip
@@ -157,7 +159,7 @@ def voice(seed, number):
     Returns:
         A Voice.
     """
-    return speech.sample_voice(np.random.default_rng([seed, 2, number]))
+    return sample_voice(np.random.default_rng([seed, 2, number]))
 
 
 class Take(NamedTuple):
@@ -189,7 +191,7 @@ def play(meeting, seed, randomise=False):
         voice(seed, meeting.speaker), meeting.frames / FPS, streams[0], meeting.sample_rate
     )
     speaker_rest = motion.seat(streams[1], speaker.exp_neutral)
-    speaking = speech.speaker_motion(
+    speaking = speaker_motion(
         said, motion.personal_style(speaker.id), streams[2], speaker_rest
     )
     rest = motion.seat(streams[3], listener.exp_neutral)

@@ -1,8 +1,8 @@
-r"""Speech-like sound with a known inside: phrases, stress, pitch, pauses, mood; and its speaker.
+r"""Speech-like sound with a known inside: phrases, stress, pitch, pauses and mood.
 
 A plan is drawn first (syllables of a consonant and a vowel, grouped in phrases with accents),
-then turned into control curves, then into sound and into the speaker's motion. The plan does not
-depend on the sample rate.
+then turned into control curves of sound and lips, then into a waveform. The plan does not depend
+on the sample rate.
 """
 
 from dataclasses import asdict, dataclass, fields
@@ -11,103 +11,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from data_tools.synthetic import motion, sound
-from data_tools.synthetic.motion import COLUMN, FPS
-
-# F1, F2, F3 [Hz] of a typical adult male, then openness and rounding of the lips in [0, 1]
-VOWELS = {
-    "i": (290, 2250, 2950, 0.10, 0.0),
-    "e": (430, 2050, 2600, 0.35, 0.0),
-    "E": (570, 1800, 2520, 0.60, 0.0),
-    "a": (740, 1250, 2500, 1.00, 0.0),
-    "O": (580, 900, 2420, 0.70, 0.6),
-    "o": (440, 820, 2380, 0.40, 0.9),
-    "u": (310, 830, 2270, 0.12, 1.0),
-    "@": (500, 1450, 2480, 0.30, 0.1),
-}
-
-
-@dataclass(frozen=True)
-class Consonant:
-    r"""How a consonant sounds and looks; seconds, Hz, amplitudes and shares."""
-
-    seconds: float
-    voicing: float = 0.0
-    frication: float = 0.0
-    centre: float = 4000.0
-    width: float = 1500.0
-    burst: float = 0.0  # noise of the release, over its last 15 ms
-    closure: float = 0.0  # of the lips, 1 = shut
-    formants: tuple = (300, 1500, 2500)
-
-
-CONSONANTS = {
-    "": Consonant(0.0),
-    "p": Consonant(0.075, burst=0.5, centre=1200, closure=1.0, formants=(300, 900, 2200)),
-    "b": Consonant(0.06, 0.18, burst=0.25, centre=1000, closure=1.0, formants=(250, 900, 2200)),
-    "t": Consonant(0.07, burst=0.6, centre=4200, formants=(300, 1750, 2600)),
-    "d": Consonant(0.055, 0.18, burst=0.3, centre=3800, formants=(250, 1750, 2600)),
-    "k": Consonant(0.075, burst=0.6, centre=1900, width=800, formants=(300, 1900, 2300)),
-    "s": Consonant(0.10, frication=0.55, centre=5800, width=1300, formants=(300, 1700, 2600)),
-    "S": Consonant(0.10, frication=0.5, centre=3000, width=900, formants=(300, 1800, 2500)),
-    "f": Consonant(0.09, frication=0.16, centre=5000, width=3000, closure=0.6,
-                   formants=(320, 1100, 2200)),
-    "v": Consonant(0.06, 0.25, 0.08, 4500, 2500, closure=0.6, formants=(300, 1100, 2200)),
-    "m": Consonant(0.07, 0.35, closure=1.0, formants=(250, 1050, 2200)),
-    "n": Consonant(0.065, 0.35, formants=(250, 1600, 2500)),
-    "l": Consonant(0.06, 0.45, formants=(360, 1150, 2700)),
-    "r": Consonant(0.06, 0.45, formants=(380, 1150, 1650)),
-    "w": Consonant(0.06, 0.4, closure=0.5, formants=(300, 700, 2200)),
-}  # fmt: skip
-_ONSETS = tuple(CONSONANTS)
-_ONSET_CHANCE = np.array([3, 2, 2, 4, 3, 3, 4, 1, 1, 1, 3, 4, 3, 2, 1], float)
-
-
-@dataclass(frozen=True)
-class Voice:
-    r"""A speaker's voice and the room it is recorded in."""
-
-    pitch: float  # middle of the range [Hz]
-    pitch_range: float  # of an accent [semitones]
-    formant_scale: float  # 1 = adult male; a shorter throat is larger
-    rate: float  # syllables a second inside a phrase
-    pause: float  # mean silence between phrases [s]
-    open_phase: float  # of the glottis [periods]
-    return_phase: float  # softness of its closure [periods]
-    breath: float  # aspiration beside the pulses
-    jitter: float  # relative, of the pitch
-    noise_db: float  # room, under the speech [dB]
-    echo_seconds: float  # room; 0 = dry
-
-
-def sample_voice(rng):
-    r"""Draw a voice.
-
-    Ours: pitch from two overlapping groups (about 85-150 and 160-260 Hz) whose formants lie some
-    15 % apart; two recordings in five have an audible room.
-
-    Args:
-        rng: numpy Generator.
-
-    Returns:
-        A Voice.
-    """
-    high = rng.random() < 0.5
-    middle, scale = (205, 1.15) if high else (115, 1.0)
-    roomy = rng.random() < 0.4
-    return Voice(
-        pitch=float(middle * np.exp(rng.normal(0, 0.12))),
-        pitch_range=float(rng.uniform(2.5, 6.0)),
-        formant_scale=float(scale * np.exp(rng.normal(0, 0.035))),
-        rate=float(rng.uniform(4.0, 5.6)),
-        pause=float(rng.uniform(0.40, 0.75)),
-        open_phase=float(rng.uniform(0.5, 0.72)),
-        return_phase=float(rng.uniform(0.012, 0.045)),
-        breath=float(rng.uniform(0.02, 0.25)),
-        jitter=float(rng.uniform(0.003, 0.012)),
-        noise_db=float(rng.uniform(-40, -24) if roomy else rng.uniform(-70, -55)),
-        echo_seconds=float(rng.uniform(0.15, 0.45) if roomy else 0.0),
-    )
-
+from data_tools.synthetic.motion import FPS
+from data_tools.synthetic.phonetics import CONSONANTS, VOWELS, sample_onset
 
 @dataclass(frozen=True)
 class Syllable:
@@ -269,7 +174,7 @@ def _syllables(voice, start, end, rng):
     edges = start + (end - start) * np.concatenate([[0], np.cumsum(length) / length.sum()])
     rows = []
     for index in range(count):
-        onset = _ONSETS[rng.choice(len(_ONSETS), p=_ONSET_CHANCE / _ONSET_CHANCE.sum())]
+        onset = sample_onset(rng)
         kinds = list(VOWELS)[:-1] if stress[index] else list(VOWELS)
         vowel = kinds[rng.integers(len(kinds))]
         begin, finish = edges[index], edges[index + 1]
@@ -361,85 +266,3 @@ def _track(frames, phrases, syllables, controls, lips, mood):
         loudness=voicing + 0.5 * np.interp(centre, at, controls.frication),
         openness=openness, rounding=rounding, closure=closure, mood=mood,
     )  # fmt: skip
-
-
-def speaker_motion(speech, person_style, rng, rest=None):
-    r"""How the speaker's face and head move while speaking.
-
-    Ours: jaw and lips follow the syllables one frame ahead of the sound; the head dips with the
-    accents, changes its pose between phrases and sways; brows rise with strong accents; blinks
-    gather at phrase ends; the smile follows the mood.
-
-    Args:
-        speech: Speech or Track, L frames.
-        person_style: Style of motion.personal_style.
-        rng: numpy Generator.
-        rest: (70,) the pose at frame 0 and around which all moves; none: a seat is drawn.
-
-    Returns:
-        float32 (L, 70).
-    """
-    track = getattr(speech, "track", speech)
-    rest = motion.seat(rng) if rest is None else np.asarray(rest, float)
-    moved = _sway(track.num_frames, person_style, rng)
-    _articulate(moved, track, person_style, rng)
-    _beat(moved, track, person_style, rng)
-    _shift_pose(moved, track, person_style, rng)
-    times = motion.blink_frames(track.num_frames, 0.3, rng)
-    times += [end + rng.uniform(-3, 8) for end in track.phrase_ends if rng.random() < 0.4]
-    moved[:, COLUMN["lids_close"]] += motion.lids(track.num_frames, times)
-    moved += rest
-    return motion.follow_neck(moved, rest).astype(np.float32)
-
-
-def _sway(frames, style, rng):
-    r"""Drift of a talking head; row 0 is 0."""
-    std = np.full(70, 0.04)
-    std[:3] = np.array([0.03, 0.045, 0.03])
-    std[motion.TRANS] = [0.008, 0.008, 0.05]
-    std[COLUMN["lids_close"]] = 0.02
-    std[[COLUMN["gaze_x"], COLUMN["gaze_y"]]] = 0.10
-    return motion.drift(frames, std * style.liveliness, 16, rng)
-
-
-def _articulate(moved, track, style, rng):
-    r"""Jaw and lips, one frame before the sound; how wide differs by person and clip."""
-    ahead = np.minimum(np.arange(track.num_frames) + 1, track.num_frames - 1)
-    openness, rounding = track.openness[ahead], track.rounding[ahead]
-    closure, loud = track.closure[ahead], track.loudness[ahead]
-    wide = 0.55 * np.exp(rng.normal(0, 0.15)) * style.expressiveness**0.5
-    moved[:, COLUMN["jaw_open"]] += wide * openness * (0.6 + 0.4 * loud) * (1 - 0.9 * closure)
-    moved[:, COLUMN["lip_round"]] += 0.7 * rounding * (1 - closure)
-    moved[:, COLUMN["lip_press"]] += 0.5 * closure
-    moved[:, COLUMN["upper_lip_raise"]] += 0.15 * openness * loud
-    mood = track.mood - track.mood[0] * np.exp(-np.arange(track.num_frames) / 15)
-    moved[:, COLUMN["smile"]] += 0.3 * style.expressiveness * np.maximum(mood, 0)
-    moved[:, COLUMN["cheek_raise"]] += 0.2 * style.expressiveness * np.maximum(mood, 0)
-    moved[:, COLUMN["brow_lower"]] += 0.3 * style.expressiveness * np.maximum(-mood, 0)
-
-
-def _beat(moved, track, style, rng):
-    r"""A dip of the head at most accents, brows up at some."""
-    frames = track.num_frames
-    for time, strength in track.accents:
-        period = rng.uniform(8, 13) / style.tempo
-        if rng.random() < 0.8:
-            size = 0.07 * style.size * strength * np.exp(rng.normal(0, 0.3))
-            dip = size * motion.beats(frames, time - period / 2, period, 1)
-            moved[:, motion.PITCH] += dip
-            moved[:, motion.YAW] += dip * rng.normal(0, 0.3)
-        if rng.random() < 0.35:
-            rise = 0.35 * style.expressiveness * strength * np.exp(rng.normal(0, 0.3))
-            shape = motion.hold(frames, time - 6, 5, rng.uniform(2, 8), 9)
-            moved[:, COLUMN["brow_raise"]] += rise * shape
-
-
-def _shift_pose(moved, track, style, rng):
-    r"""Between phrases the head goes to another pose."""
-    size = np.array([0.035, 0.07, 0.045]) * style.size
-    for start, _ in track.phrases:
-        target = rng.normal(0, size)
-        slope = rng.uniform(10, 18)
-        since = (np.arange(track.num_frames) - start + slope / 2).clip(0, slope) / slope
-        step = (1 - np.cos(np.pi * since)) / 2
-        moved[:, :3] += step[:, None] * (target - moved[-1, :3] * 0.5)
