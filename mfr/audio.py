@@ -13,7 +13,7 @@ import scipy.signal
 
 from mfr.audio_legacy import vico_compat
 from mfr.config import FPS
-from mfr.framing import check_sound, frame_starts, measure
+from mfr.framing import check_sound, decibels, frame_starts, measure
 from mfr.loudness import loudness, momentary
 
 __all__ = ["MfccSettings", "acoustic_features", "delta", "loudness", "mel_bands", "mfcc",
@@ -23,6 +23,7 @@ MFCC, DELTA, DELTA_DELTA = slice(0, 14), slice(14, 28), slice(28, 42)  # columns
 ENERGY, ZERO_CROSSING_RATE, LOUDNESS = 42, 43, 44
 WINDOW = 0.025  # of MFCC, energy and zero-crossing rate [s]
 ENERGY_FLOOR = -80.0  # [dB of full scale]
+CROSSING_RATE = 16_000  # samples a second that column 43 counts by [Hz]
 
 
 @dataclass(frozen=True)
@@ -44,14 +45,15 @@ class MfccSettings:
     fft_length: int | None = None  # samples, zeros behind the window; None = a fast length
     calibrated: bool = True  # band powers are mean squares; False = plain |FFT|^2
     dct_norm: str | None = "ortho"  # ortho | None, as scipy.fft.dct
-    floor: float = 1e-10  # smallest band power; 1e-10 is -100 dB
+    floor: float = -100.0  # of a band's power [dB]
     top_db: float | None = None  # a band counts at most this far below the clip's loudest [dB]
 
 
 def acoustic_features(waveform, sample_rate, num_frames=None, fps=FPS):
     r"""The 45 numbers a frame: MFCC 14, deltas 14, delta-deltas 14, energy, ZCR, loudness.
 
-    Paper: Sec. 4.1.3 names them. Ours: how each is measured; see the parts.
+    Paper: Sec. 4.1.3 names them. Ours: all are taken from the mean of the channels, and crossings
+    count per 1/16000 s, so that one sound reads alike at every rate, mono or stereo.
 
     Args:
         waveform: (N,) or (N, channels), floats in [-1, 1], or int16, int32, uint8.
@@ -66,7 +68,9 @@ def acoustic_features(waveform, sample_rate, num_frames=None, fps=FPS):
         ValueError: an argument is outside what is allowed; the message names it.
     """
     sound = check_sound(waveform, sample_rate)
+    sound = sound._replace(samples=sound.mono[:, None])
     columns = [*_short_time(sound, num_frames, fps), momentary(sound, num_frames, fps)]
+    columns[4] = columns[4] * (sound.rate / CROSSING_RATE)
     return np.column_stack(columns).astype(np.float32, copy=False)
 
 
@@ -79,11 +83,11 @@ def _short_time(sound, num_frames, fps):
     )
     cepstra = _cepstra(powers, settings)
     slopes = delta(cepstra)
-    return cepstra, slopes, delta(slopes), _decibels(squares), changes
+    return cepstra, slopes, delta(slopes), decibels(squares, ENERGY_FLOOR), changes
 
 
 def mfcc(waveform, sample_rate, num_frames=None, fps=FPS, settings=MfccSettings()):
-    r"""c = DCT-II(10 log10 max(M |FFT(w x)|^2, floor)), M triangular mel bands, w the window.
+    r"""c = DCT-II(max(10 log10 M |FFT(w x)|^2, floor)), M triangular mel bands, w the window.
 
     Ours: channels are averaged. Calibrated band powers are mean squares, the same at every rate,
     and the bands never move. Of a sound below 16 kHz the bands that reach above Nyquist repeat the
@@ -130,10 +134,10 @@ def _band_power(settings, sound, width):
 
 
 def _cepstra(powers, settings):
-    decibels = 10 * np.log10(np.maximum(powers, settings.floor))
+    levels = decibels(powers, settings.floor)
     if settings.top_db is not None:
-        decibels = np.maximum(decibels, decibels.max() - settings.top_db)
-    return scipy.fft.dct(decibels, axis=1, norm=settings.dct_norm)[:, : settings.count]
+        levels = np.maximum(levels, levels.max() - settings.top_db)
+    return scipy.fft.dct(levels, axis=1, norm=settings.dct_norm)[:, : settings.count]
 
 
 def mel_bands(settings, sample_rate, fft_length):
@@ -164,11 +168,11 @@ def mel_bands(settings, sample_rate, fft_length):
     bins = np.arange(fft_length // 2 + 1) * sample_rate / fft_length
     bank = np.minimum((bins - left) / (centre - left), (right - bins) / (right - centre)).clip(0)
     bank = bank * 2 / (right - left) if settings.area_norm else bank
-    whole = np.count_nonzero(right <= sample_rate / 2)
+    whole = np.count_nonzero(right <= sample_rate / 2 * (1 + 1e-9))
     if whole == 0 or not bank[:whole].any(axis=1).all():
         raise ValueError(
-            f"bands {settings.bands} between {settings.low} and {settings.high} Hz: one holds no bin "
-            f"of the FFT, which lie {sample_rate / fft_length:.1f} Hz apart up to "
+            f"bands {settings.bands} between {settings.low} and {settings.high} Hz: one holds no "
+            f"bin of the FFT, which lie {sample_rate / fft_length:.1f} Hz apart up to "
             f"{sample_rate / 2:.0f} Hz; allowed: fewer bands or a longer fft_length"
         )
     bank[whole:] = bank[whole - 1]
@@ -219,7 +223,7 @@ def delta(features, reach=2):
 
 
 def rms_energy(waveform, sample_rate, num_frames=None, fps=FPS):
-    r"""E_i = 20 log10 max(RMS of the 25 ms frame, 1e-4).
+    r"""E_i = max(20 log10 RMS of the 25 ms frame, -80).
 
     Ours: the frame is rectangular; channels are averaged first.
 
@@ -235,14 +239,14 @@ def rms_energy(waveform, sample_rate, num_frames=None, fps=FPS):
     Raises:
         ValueError: an argument is outside what is allowed.
     """
-    return _decibels(_measure_alone(_mean_square, waveform, sample_rate, num_frames, fps))
+    squares = _measure_alone(_mean_square, waveform, sample_rate, num_frames, fps)
+    return decibels(squares, ENERGY_FLOOR)
 
 
 def zero_crossing_rate(waveform, sample_rate, num_frames=None, fps=FPS):
     r"""Z_i = share of neighbouring samples of the 25 ms frame whose signs differ; 2f/rate a sine.
 
-    Ours: zero counts as positive; channels are averaged first. It counts per sample, so sounds of
-    different rates are to be resampled to one rate before their numbers are mixed.
+    Ours: zero counts as positive; channels are averaged first.
 
     Args:
         waveform: (N,) or (N, channels), see acoustic_features.
@@ -267,10 +271,6 @@ def _measure_alone(function, waveform, sample_rate, num_frames, fps):
 
 def _mean_square(windows):
     return np.einsum("in,in->i", windows, windows) / windows.shape[1]
-
-
-def _decibels(squares):
-    return 10 * np.log10(np.maximum(squares, 10 ** (ENERGY_FLOOR / 10)))
 
 
 def _sign_changes(windows):

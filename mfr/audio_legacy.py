@@ -64,7 +64,7 @@ def _kaldi_mfcc(pieces, rate):
 
 
 def _kaldi_bands(rate, length):
-    """(bands, bins): triangles that are straight in mel, not in Hz; the Nyquist bin counts for 0."""
+    """(bands, bins): triangles straight in mel, not in Hz; the Nyquist bin counts for 0."""
     hz = np.arange(length // 2 + 1) * rate / length
     mel, low, high = (1127 * np.log(1 + f / 700) for f in (hz, LOWEST, rate / 2))
     step = (high - low) / (BANDS + 1)

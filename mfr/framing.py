@@ -35,7 +35,14 @@ class Sound(NamedTuple):
         return self.samples[:, 0] if one else self.samples.mean(axis=1, dtype=self.samples.dtype)
 
     def width(self, seconds):
-        r"""A duration [s] in whole samples."""
+        r"""floor(seconds rate + 1/2).
+
+        Args:
+            seconds: a duration [s].
+
+        Returns:
+            Whole samples.
+        """
         return math.floor(seconds * self.rate + 0.5)
 
 
@@ -113,8 +120,9 @@ def frame_starts(sound, num_frames, fps, width):
     if fraction <= 0:
         raise ValueError(f"fps {fps!r} is not allowed; it must be a number above 0")
     p, q = fraction.numerator, fraction.denominator
+    rate, length = sound.rate * q, len(sound.samples) * p
     if num_frames is None:  # as many i as have (i + 1/2)/fps < N/rate
-        num_frames = max(1, -((sound.rate * q - 2 * len(sound.samples) * p) // (2 * sound.rate * q)))
+        num_frames = max(1, -((rate - 2 * length) // (2 * rate)))
     try:
         count = operator.index(num_frames)
     except TypeError:
@@ -122,7 +130,21 @@ def frame_starts(sound, num_frames, fps, width):
     if count < 1:
         raise ValueError(f"num_frames {num_frames!r} is not allowed; it must be whole and >= 1")
     i = np.arange(count, dtype=np.int64)
-    return ((2 * i + 1) * sound.rate * q - (width - 1) * p) // (2 * p)
+    return ((2 * i + 1) * rate - (width - 1) * p) // (2 * p)
+
+
+def decibels(power, floor):
+    r"""max(10 log10 power, floor), silence included.
+
+    Args:
+        power: array, at least 0.
+        floor: [dB].
+
+    Returns:
+        Array in power's dtype [dB].
+    """
+    with np.errstate(divide="ignore"):  # log 0 = -inf, which the floor replaces
+        return np.maximum(10 * np.log10(power), power.dtype.type(floor))
 
 
 def measure(sound, starts, width, *measures):

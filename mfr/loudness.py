@@ -11,9 +11,10 @@ import math
 import numpy as np
 
 from mfr.config import FPS
-from mfr.framing import check_sound, frame_starts
+from mfr.framing import check_sound, decibels, frame_starts
 
 FLOOR = -70.0  # [LUFS], the absolute gate of BS.1770: below it lies silence
+OFFSET = -0.691  # [dB], makes the 997 Hz test tone read its own level
 MOMENTARY = 0.4  # length of the window [s]
 STRETCH = 32  # samples filtered by one row of a matrix product
 GROUP = 8  # stretches whose states are carried on by one row
@@ -78,7 +79,7 @@ def momentary(sound, num_frames, fps):
         if weight:
             energy += weight * _weighted_energy(sound, channel, starts, ends)
     power = energy / np.maximum(ends - starts, 1)
-    level = -0.691 + 10 * np.log10(np.maximum(power, 10 ** ((FLOOR + 0.691) / 10)))
+    level = np.maximum(OFFSET + decibels(power, -np.inf), FLOOR)
     return level.astype(sound.samples.dtype)
 
 
@@ -169,10 +170,14 @@ def _unrolled(rate, level):
     if level == 0:
         (A, B, C, D), count = _state_space(rate), STRETCH
     else:
-        (A, B, C, D), count = (_unrolled(rate, level - 1)[2], *np.eye(4)[None].repeat(2, 0), np.zeros((4, 4))), GROUP
+        A, B, C, D = _unrolled(rate, level - 1)[2], np.eye(4), np.eye(4), np.zeros((4, 4))
+        count = GROUP
     powers = [np.linalg.matrix_power(A, n) for n in range(count + 1)]
-    answer = [D] + [C @ power @ B for power in powers]  # to a single 1, n samples later
-    forward = np.block([[answer[k - j].T if k >= j else 0 * D.T for k in range(count)] for j in range(count)])
+    answer = [D] + [C @ power @ B for power in powers]  # of y to a single 1, n samples later
+    forward = np.block(
+        [[answer[k - j].T if k >= j else np.zeros_like(D) for k in range(count)]
+         for j in range(count)]
+    )  # fmt: skip
     into = np.vstack([(powers[count - 1 - j] @ B).T for j in range(count)])
     out = np.hstack([(C @ powers[k]).T for k in range(count)])
     return forward, into, powers[count], out

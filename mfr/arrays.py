@@ -1,0 +1,60 @@
+r"""numpy at the edges, torch inside: one function serves both, and says what shape it wants."""
+
+import numpy as np
+import torch
+
+
+def as_tensor(x):
+    r"""A torch tensor of floats that shares memory with x where it can.
+
+    Args:
+        x: tensor, array or nested list.
+
+    Returns:
+        Tensor; integers become float32.
+    """
+    x = x if torch.is_tensor(x) else torch.as_tensor(np.asarray(x))
+    return x if x.is_floating_point() else x.float()
+
+
+def like(original, result):
+    r"""The result as the kind of thing that came in.
+
+    Args:
+        original: what the caller gave.
+        result: tensor.
+
+    Returns:
+        The tensor, or its numpy array if original was not a tensor.
+    """
+    return result if torch.is_tensor(original) else result.numpy()
+
+
+def check_finite(name, x):
+    r"""Refuse NaN and infinity.
+
+    Args:
+        name: of x, for the message.
+        x: tensor.
+
+    Raises:
+        ValueError: a value is not finite.
+    """
+    if not torch.isfinite(x).all():
+        bad = x[~torch.isfinite(x)][0].item()
+        raise ValueError(f"{name} holds {bad}; allowed: finite numbers")
+
+
+def check_width(name, x, width):
+    r"""Refuse a last axis of another width.
+
+    Args:
+        name: of x, for the message.
+        x: tensor.
+        width: allowed.
+
+    Raises:
+        ValueError: the last axis differs, or there is none.
+    """
+    if x.ndim == 0 or x.shape[-1] != width:
+        raise ValueError(f"{name} has shape {tuple(x.shape)}; allowed: (..., {width})")
