@@ -1,7 +1,8 @@
 r"""Who is it: the face recogniser V of Eq. 6, its training loss and the identity loss of Eq. 6.
 
 The paper takes VGGFace. `IdentityNet` is a small network of the same make (3x3 convolutions, halved
-five times, one linear layer) that trains on two CPU cores; `identity_loss` takes any V.
+five times, one linear layer) that trains on two CPU cores; `identity_loss` takes any V. Our V looks
+through a soft oval: a small network would rather learn the wall behind a person than the face.
 """
 
 import torch
@@ -11,7 +12,9 @@ from torch.nn import functional as F
 from mfr.config import IMAGE_SIZE
 
 BLOCKS = 5  # each halves the side: 128 -> 4
-CONVOLUTIONS = (1, 2, 2, 2, 2)  # of each block; the first works at 128x128 and must stay cheap
+CONVOLUTIONS = (1, 2, 2, 2, 2)  # of each block; the first is the widest map and must stay cheap
+FACE = (slice(None), slice(None), slice(56, 248), slice(32, 224))  # where an aligned face lies
+FACE_SIDE = 96  # of the halved crop
 
 
 def conv_block(inputs, outputs, stride=1):
@@ -51,7 +54,10 @@ class IdentityNet(nn.Module):
             nn.Sequential(conv_block(a, b), *(conv_block(b, b) for _ in range(n - 1)))
             for a, b, n in zip(inputs, widths, CONVOLUTIONS, strict=True)
         )
-        self.project = nn.Linear(widths[-1] * 4 * 4, config.identity_dim)
+        self.project = nn.Linear(widths[-1] * 3 * 3, config.identity_dim)
+        axis = torch.linspace(-1, 1, FACE_SIDE)
+        radius = (axis[:, None] ** 2 + (axis / 0.85) ** 2).sqrt()
+        self.register_buffer("oval", ((1 - radius) / 0.15).clamp(0, 1), persistent=False)
 
     def features(self, images):
         r"""The maps after each block, for perceptual and style terms.
@@ -65,9 +71,10 @@ class IdentityNet(nn.Module):
         Raises:
             ValueError: the images have another shape.
         """
-        if images.shape[1:] != (3, IMAGE_SIZE, IMAGE_SIZE):
-            raise ValueError(f"images have shape {tuple(images.shape)}; (B, 3, 256, 256) is needed")
-        x = F.avg_pool2d(images, 2) * 4 - 2  # about zero mean and unit variance
+        _check(images)
+        return self._maps(F.avg_pool2d(images, 2) * 4 - 2)  # about zero mean and unit variance
+
+    def _maps(self, x):
         maps = []
         for block in self.blocks:
             x = block(F.max_pool2d(x, 2) if maps else x)
@@ -82,9 +89,19 @@ class IdentityNet(nn.Module):
 
         Returns:
             (B, identity_dim).
+
+        Raises:
+            ValueError: the images have another shape.
         """
-        last = F.max_pool2d(self.features(images)[-1], 2)  # (B, 8 width, 4, 4)
+        _check(images)
+        face = (F.avg_pool2d(images[FACE], 2) * 4 - 2) * self.oval  # (B, 3, 96, 96)
+        last = F.max_pool2d(self._maps(face)[-1], 2)  # (B, 8 width, 3, 3)
         return F.normalize(self.project(last.flatten(1)), dim=1)
+
+
+def _check(images):
+    if images.shape[1:] != (3, IMAGE_SIZE, IMAGE_SIZE):
+        raise ValueError(f"images have shape {tuple(images.shape)}; (B, 3, 256, 256) is needed")
 
 
 class MarginHead(nn.Module):

@@ -3,9 +3,9 @@ r"""Coefficients and one portrait to frames: a warping renderer that starts as a
 Paper: Sec. 3.3 takes PIRenderer [36]: descriptor -> flow -> edit. Ours keeps that order, with a
 geometric prior that PIRenderer has to learn. Each pixel of a frame is a ray of Deep3DFaceRecon's
 camera; where the ray meets an ellipsoid at the frame's pose there is a point of the head, and the
-same point at the portrait's pose tells which pixel of the portrait to show. Expressions move that
-point by a learned displacement a coefficient, on a chart that is the head seen from the front. The
-networks then only correct: a residual flow, new pixels, and where the background stands still.
+same point at the portrait's pose tells which pixel of the portrait to show. A small network moves
+that point with the expression, on a chart that is the head seen from the front. The other networks
+only correct: a residual flow, new pixels, and where the portrait stands still.
 
 encode: once a portrait. forward: a frame each, cost independent of the encoder.
 """
@@ -16,25 +16,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mfr.coefficients import (
-    CAMERA_Z,
-    COEFF_DIM,
-    FOCAL,
-    MOTION_ANGLE,
-    MOTION_EXP,
-    MOTION_TRANS,
-    rotation_matrix,
-    to_motion,
-)
+from mfr.coefficients import COEFF_DIM, MOTION_EXP, to_motion
 from mfr.config import COEFFICIENT_DIM, IMAGE_SIZE
+from mfr.head import chart_place, chart_points, head_points, pixel_grid, place_points, sample
 
-ZOOM = FOCAL / (IMAGE_SIZE / 2)  # focal length in halves of the frame, the crop at scale 1
-CENTRE = (0.0, 0.07, -0.60)  # of the head's ellipsoid, in head coordinates [Deep3D's units]
-RADII = (0.72, 1.12, 0.86)
 NEAR, FAR = 1.05, 1.6  # distance [radii] at which the surroundings stop following, wholly
 GRID = 64  # side of the flow
 CHART = 48  # side of the chart, the head seen from the front
-CHART_HALF = (1.0, 1.5)  # half its extent in x and y [Deep3DFaceRecon's units]
+EXPRESSIONS = 64
 FLOW_UNIT = 0.05  # of the residual flow, in halves of the frame: 6.4 px
 
 
@@ -46,7 +35,7 @@ class Encoded(NamedTuple):
     middle: Tensor  # (B, 3/2 C, 64, 64)
     coarse: Tensor  # (B, C, 32, 32)
     person: Tensor  # (B, 2 C)
-    shape: Tensor  # (B, 3, 48, 48): relief, and where the generic head's parts are on this one
+    shape: Tensor  # (B, 6, 48, 48) on the chart: relief, shift of its parts, own displacement
     coefficients: Tensor  # (B, 70)
 
 
@@ -79,97 +68,6 @@ def window_coefficients(coefficients, window):
     length = len(coefficients)
     offsets = torch.arange(window) - window // 2
     return coefficients[(torch.arange(length)[:, None] + offsets).clamp(0, length - 1)]
-
-
-def pixel_grid(side, like):
-    r"""Pixel centres of a square picture, in halves of the frame from its middle.
-
-    Ours: x to the right, y downward, as grid_sample has it.
-
-    Args:
-        side: pixels.
-        like: tensor whose dtype and device are taken.
-
-    Returns:
-        (side, side, 2).
-    """
-    axis = (torch.arange(side, dtype=like.dtype, device=like.device) + 0.5) * 2 / side - 1
-    y, x = torch.meshgrid(axis, axis, indexing="ij")
-    return torch.stack([x, y], -1)
-
-
-def head_points(coefficients, places):
-    r"""Where the rays of pixels meet the head's ellipsoid, in head coordinates.
-
-    Ours. A ray that misses gives its point nearest to the ellipsoid.
-
-    Args:
-        coefficients: (B, 70), of which angle and trans count.
-        places: (h, w, 2) pixels, in halves of the frame.
-
-    Returns:
-        (points (B, h, w, 3), rays (B, h, w, 3) towards the scene per unit of depth,
-        distance (B, h, w) of the ray from the centre [radii]; below 1 it hits).
-    """
-    rotation = rotation_matrix(coefficients[:, MOTION_ANGLE])  # (B, 3, 3)
-    eye = torch.tensor([0, 0, CAMERA_Z]).to(coefficients) - coefficients[:, MOTION_TRANS]  # (B, 3)
-    eye = (eye[:, None, :] @ rotation)[:, None]  # (B, 1, 1, 3): row vector times R is R^T p
-    ray = torch.cat([places / ZOOM, -torch.ones_like(places[..., :1])], -1)
-    ray = (ray * ray.new_tensor([1, -1, 1])).reshape(1, -1, 3) @ rotation
-    ray = ray.reshape(-1, *places.shape[:2], 3)
-    radii = ray.new_tensor(RADII)
-    o, d = (eye - ray.new_tensor(CENTRE)) / radii, ray / radii  # a unit sphere from here on
-    a, b, c = (d * d).sum(-1), (o * d).sum(-1), (o * o).sum(-1)
-    miss = (c - b * b / a).clamp(min=0)  # squared distance of the line from the centre
-    depth = (-b - (a * (1 - miss)).clamp(min=0).sqrt()) / a
-    return eye + depth[..., None] * ray, ray, miss.sqrt()
-
-
-def place_points(coefficients, points):
-    r"""Where points of the head are seen.
-
-    Ours.
-
-    Args:
-        coefficients: (B, 70).
-        points: (B, h, w, 3) in head coordinates.
-
-    Returns:
-        (B, h, w, 2), in halves of the frame.
-    """
-    rotation = rotation_matrix(coefficients[:, MOTION_ANGLE])
-    world = points.flatten(1, 2) @ rotation.transpose(1, 2) + coefficients[:, None, MOTION_TRANS]
-    x, y, z = world.unflatten(1, points.shape[1:3]).unbind(-1)
-    return torch.stack([x, -y], -1) * ZOOM / (CAMERA_Z - z)[..., None]
-
-
-def chart_place(points):
-    r"""Head points to places on the chart, as grid_sample has them.
-
-    Ours.
-
-    Args:
-        points: (..., 3) in head coordinates.
-
-    Returns:
-        (..., 2), within [-1, 1] on the chart.
-    """
-    return points[..., :2] / points.new_tensor([CHART_HALF[0], -CHART_HALF[1]])
-
-
-def sample(x, places):
-    r"""Bilinear reading of maps at places, edges repeated.
-
-    Ours: a zero flow reads every pixel itself; PIRenderer's mixed corner rules do not.
-
-    Args:
-        x: (B, C, h, w).
-        places: (B, h', w', 2), in halves of the map.
-
-    Returns:
-        (B, C, h', w').
-    """
-    return F.grid_sample(x, places, padding_mode="border", align_corners=False)
 
 
 def _conv(inputs, outputs, stride=1):
@@ -254,7 +152,7 @@ class Encoder(nn.Module):
             coefficients: (B, 70), the portrait's own.
 
         Returns:
-            Encoded; its shape without the generic relief.
+            Encoded; its shape holds what the picture shows: relief and shift.
         """
         fine = self.fine(F.pixel_unshuffle(portrait - 0.5, 2))  # (B, 3/4 C, 128, 128)
         middle = self.middle(fine)  # (B, 3/2 C, 64, 64)
@@ -262,27 +160,42 @@ class Encoder(nn.Module):
         deep = self.deep(coarse)
         around = F.interpolate(deep, scale_factor=4, mode="bilinear", align_corners=False)
         narrow = self.narrow(torch.cat([coarse, around], 1))  # (B, C, 32, 32)
-        on_chart = sample(narrow, place_points(coefficients, chart_points(coefficients)))
+        on_chart = sample(narrow, place_points(coefficients, chart_points(CHART, coefficients)))
         shape = self.shape(on_chart)  # (B, 3, 48, 48)
         return Encoded(portrait, fine, middle, narrow, deep.mean((2, 3)), shape, coefficients)
 
 
-def chart_points(coefficients):
-    r"""The front of the ellipsoid at the centres of the chart's cells.
+class Surface(nn.Module):
+    r"""A person and an expression to maps on the chart: relief, and where the skin has moved.
 
-    Ours.
+    Ours: what a linear face model holds in its basis. Convolutions from a coarse map keep it
+    smooth, and it starts at zero.
 
     Args:
-        coefficients: (B, 70), for batch, dtype and device.
-
-    Returns:
-        (B, 48, 48, 3) in head coordinates.
+        config: RendererConfig.
     """
-    place = pixel_grid(CHART, coefficients) * coefficients.new_tensor(CHART_HALF)
-    x, y = place[..., 0], -place[..., 1]
-    off = ((x - CENTRE[0]) / RADII[0]) ** 2 + ((y - CENTRE[1]) / RADII[1]) ** 2
-    z = CENTRE[2] + RADII[2] * (1 - off).clamp(min=0).sqrt()
-    return torch.stack([x, y, z], -1).expand(len(coefficients), -1, -1, -1)
+
+    def __init__(self, config):
+        super().__init__()
+        c = config.width
+        self.enter = nn.Linear(EXPRESSIONS + 2 * c, c * (CHART // 8) ** 2)
+        self.grow = nn.ModuleList([_conv(c, c), _conv(c, c), _zero(nn.Conv2d(c, 4, 3, 1, 1))])
+
+    def forward(self, expression, person):
+        r"""The maps of a batch.
+
+        Args:
+            expression: (B, 64) [std].
+            person: (B, 2 C).
+
+        Returns:
+            (B, 4, 48, 48): relief towards the camera and displacement x, y, z [Deep3D's units].
+        """
+        x = F.relu(self.enter(torch.cat([expression, person], 1)))
+        x = x.unflatten(1, (-1, CHART // 8, CHART // 8))  # (B, C, 6, 6)
+        for layer in self.grow:
+            x = layer(_double(x))
+        return x
 
 
 class Motion(nn.Module):
@@ -297,8 +210,7 @@ class Motion(nn.Module):
     def __init__(self, config):
         super().__init__()
         c = config.width
-        self.relief = nn.Parameter(torch.zeros(1, CHART, CHART))
-        self.basis = nn.Parameter(torch.zeros(64, 3, CHART, CHART))
+        self.surface = Surface(config)
         self.enter = _conv(c + 9, 2 * c)
         self.blocks = nn.ModuleList(Block(2 * c, config.descriptor_dim) for _ in range(3))
         self.widen = _conv(2 * c, c)
@@ -312,7 +224,7 @@ class Motion(nn.Module):
         Args:
             encoded: Encoded.
             target: (B, 70) raw coefficients of the frame.
-            expression: (B, 64) target minus portrait [std].
+            expression: (B, 64) of the frame [std].
 
         Returns:
             (flow (B, 64, 64, 2) in halves of the frame, geometry (B, 9, 64, 64) for the network).
@@ -321,11 +233,11 @@ class Motion(nn.Module):
         points, rays, distance = head_points(target, places)
         follow = ((FAR - distance) / (FAR - NEAR)).clamp(0, 1)
         follow = (follow * follow * (3 - 2 * follow))[..., None]  # smooth at both ends
-        moved = torch.einsum("bk,kcyx->bcyx", expression, self.basis)  # (B, 3, 48, 48)
-        relief, shift = encoded.shape.split((1, 2), 1)
+        relief, shift, own = encoded.shape.split((1, 2, 3), 1)
+        moved = self.surface(expression, encoded.person)[:, 1:] - own  # (B, 3, 48, 48)
         chart = pixel_grid(CHART, target) + shift.permute(0, 2, 3, 1)
-        maps = sample(torch.cat([relief + self.relief, moved], 1), chart)
-        maps = sample(maps, chart_place(points)).permute(0, 2, 3, 1)  # (B, 64, 64, 4)
+        maps = sample(torch.cat([relief, sample(moved, chart)], 1), chart_place(points))
+        maps = maps.permute(0, 2, 3, 1)  # (B, 64, 64, 4)
         points = points - maps[..., :1] * rays  # towards the camera
         source = place_points(encoded.coefficients, points - maps[..., 1:])
         home = place_points(target, points)  # not `places`: equal poses must cancel to exact zero
@@ -339,7 +251,7 @@ class Motion(nn.Module):
         Args:
             encoded: Encoded.
             target: (B, 70) raw coefficients of the frame.
-            expression: (B, 64) target minus portrait [std].
+            expression: (B, 64) of the frame [std].
             descriptor: (B, descriptor_dim).
 
         Returns:
@@ -419,7 +331,14 @@ class Renderer(nn.Module):
         if coefficients.shape != (len(portrait), COEFFICIENT_DIM):
             raise ValueError(f"coefficients have shape {tuple(coefficients.shape)}; "
                              f"({len(portrait)}, 70) or ({len(portrait)}, 257) needed")  # fmt: skip
-        return self.encoder(portrait, coefficients)
+        encoded = self.encoder(portrait, coefficients)
+        own = self.motion.surface(self._expression(coefficients), encoded.person)
+        relief, shift = encoded.shape.split((1, 2), 1)
+        return encoded._replace(shape=torch.cat([relief + own[:, :1], shift, own[:, 1:]], 1))
+
+    def _expression(self, coefficients):
+        """The expression of (B, 70) coefficients in standard deviations."""
+        return ((coefficients - self.mean) / self.std)[:, MOTION_EXP]
 
     def render(self, encoded, coefficients):
         r"""One frame for each window of coefficients, with its parts.
@@ -446,7 +365,7 @@ class Renderer(nn.Module):
         away = (coefficients - encoded.coefficients[:, None]) / self.std
         own = (encoded.coefficients - self.mean) / self.std
         descriptor = self.describe(torch.cat([away.flatten(1), own, encoded.person], 1))
-        expression = away[:, self.config.window // 2, MOTION_EXP]
+        expression = self._expression(target)
         flow, visible, x = self.motion(encoded, target, expression, descriptor)
         x = self.merge(torch.cat([_warp(encoded.middle, flow) * visible, x], 1))
         x = _double(self.rise(self.edit(x, descriptor)))  # (B, 3/4 C, 128, 128)

@@ -90,9 +90,20 @@ def test_maps_halve_from_block_to_block(net, generator):
     ]  # fmt: skip
 
 
+def test_vector_does_not_see_the_wall(net, generator):
+    images = noise(generator, 2, 3, 256, 256)
+    walls = images.clone()
+    walls[..., :56, :] = walls[..., :32] = walls[..., 224:] = 0
+    walls[..., 56:90, 32:66] = 1  # a corner of the crop
+    assert torch.equal(net(walls), net(images))
+    walls[..., 140:160, 120:140] = 1
+    assert not torch.allclose(net(walls), net(images), atol=1e-4)
+
+
 def test_a_small_picture_is_refused(net):
-    with pytest.raises(ValueError, match=r"\(2, 3, 128, 128\); \(B, 3, 256, 256\)"):
-        net(torch.zeros(2, 3, 128, 128))
+    for function in (net, net.features):
+        with pytest.raises(ValueError, match=r"\(2, 3, 128, 128\); \(B, 3, 256, 256\)"):
+            function(torch.zeros(2, 3, 128, 128))
 
 
 def test_margin_softmax_matches_nested_loops(generator):
