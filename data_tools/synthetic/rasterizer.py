@@ -1,9 +1,9 @@
 r"""Triangles to pixels: image, masks, depth and exact motion of the synthetic people.
 
-Ours. Triangles are sorted into classes by the size of their pixel box; a class is tested against a
-window of k x k pixels at once, and the nearest hit of a pixel wins by scatter-min on one integer,
-depth in the high bits and triangle in the low ones. Light falls on vertices; colour is looked up
-once a pixel. Pixels at outlines then take in what their neighbours' triangles cover of them.
+Ours. All triangles of all frames are cut into pixel rows at once, the rows into pixels; the nearest
+hit of a pixel wins by scatter-min on one integer, depth in the high bits and triangle in the low
+ones. Light falls on vertices; colour is looked up once a pixel. Pixels at outlines then take in what
+their neighbours' triangles cover of them.
 """
 
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from data_tools.synthetic import parts
 from data_tools.synthetic.face_model import FOLLOW, GAMMA, NECK_JOINT, TEX, project, to_world
 from data_tools.synthetic.scene import atlas
 
-WINDOWS = (2, 4, 8, 16, 32, 64, 128, 256, 512)
+CPU_CHUNK, GPU_CHUNK = 2, 128  # frames drawn at once: what the caches, or the memory, hold
 EMPTY = torch.iinfo(torch.int64).max
-INCLUDE = 1e-5  # edge slack [pixels^2]: a pixel on a shared edge belongs to both triangles
+INCLUDE = 2e-6  # edge slack [share of the box]: a pixel on a shared edge belongs to both sides
 SAMPLES = ((-0.3125, -0.0625), (-0.0625, 0.3125), (0.0625, -0.3125), (0.3125, 0.0625),
            (-0.1875, -0.4375), (0.1875, 0.4375), (-0.4375, 0.1875), (0.4375, -0.1875))  # fmt: skip
 
@@ -75,50 +75,61 @@ def visible_triangles(screen, triangles, two_sided, size):
         (B, size, size) int64, b F + triangle, -1 where nothing is.
     """
     frames, count = len(screen), len(triangles)
-    corners = screen[:, triangles].flatten(0, 1)  # (BF, 3, 3)
-    x, y, depth = corners.unbind(2)
+    offset = torch.arange(frames, device=screen.device)[:, None, None] * screen.shape[1]
+    corners = _rows(screen.flatten(0, 1), (triangles + offset).flatten(0, 1))  # (BF, 3, 3)
+    low, high = corners[:, :, :2].amin(1), corners[:, :, :2].amax(1)
+    first = (low - 0.5).ceil().clamp(min=0)  # left and top pixel
+    last = (high - 0.5).floor().clamp(max=size - 1)
+    x, y = corners[:, :, 0], corners[:, :, 1]
     area = (x[:, 1] - x[:, 0]) * (y[:, 2] - y[:, 0]) - (y[:, 1] - y[:, 0]) * (x[:, 2] - x[:, 0])
-    low_x, high_x = (x.amin(1) - 0.5).ceil().clamp(min=0), (x.amax(1) - 0.5).floor()
-    low_y, high_y = (y.amin(1) - 0.5).ceil().clamp(min=0), (y.amax(1) - 0.5).floor()
-    wide = torch.maximum(high_x.clamp(max=size - 1) - low_x, high_y.clamp(max=size - 1) - low_y) + 1
     seen = (area < 0) | two_sided.repeat(frames) & (area > 0)  # rows go down: outside is clockwise
-    seen &= (high_x.clamp(max=size - 1) >= low_x) & (high_y.clamp(max=size - 1) >= low_y)
+    chosen = (seen & (last >= first).all(1)).nonzero()[:, 0]
     keys = torch.full((frames * size * size,), EMPTY, dtype=torch.int64, device=screen.device)
-    smallest = 0
-    for window in WINDOWS:
-        chosen = (seen & (wide > smallest) & (wide <= window)).nonzero()[:, 0]
-        smallest = window
-        step = max(1, (1 << 21) // window**2)
-        for part in chosen.split(step):
-            _fill(keys, corners[part], part, low_x[part], low_y[part], window, size, count)
-    nearest = keys.bitwise_and(0xFFFFFFFF).view(frames, size, size)
-    return torch.where(keys.view_as(nearest) == EMPTY, -1, nearest)
+    _fill(keys, corners[chosen], chosen, first[chosen], last[chosen], size, count)
+    nearest = keys.bitwise_and(0xFFFFFFFF)
+    return torch.where(keys == EMPTY, -1, nearest).view(frames, size, size)
 
 
-def _fill(keys, corners, number, low_x, low_y, window, size, count):
-    """Test some triangles against a window of pixels each and keep the nearest hits."""
-    x = corners[:, :, 0] - (low_x + 0.5)[:, None]
-    y = corners[:, :, 1] - (low_y + 0.5)[:, None]
-    a, b, c, area = edges(x, y)  # (n, 3) each
-    offset = torch.arange(window, device=keys.device, dtype=x.dtype)
-    along = a[:, :, None] * offset  # (n, 3, k)
-    down = b[:, :, None] * offset + c[:, :, None]
-    inner = along[:, 0, None, :] + down[:, 0, :, None]
-    for i in (1, 2):
-        inner = torch.minimum(inner, along[:, i, None, :] + down[:, i, :, None])
-    hit = (inner.flatten() >= -INCLUDE).nonzero()[:, 0]
-    row, place = hit // window**2, hit % window**2
-    dy, dx = place // window, place % window
-    column, line = dx + low_x.long()[row], dy + low_y.long()[row]
+def _rows(table, index):
+    """table[index] for whole rows: (N, C) and (n, k) -> (n, k, C)."""
+    return table.index_select(0, index.flatten()).view(*index.shape, table.shape[1])
+
+
+def _spread(counts):
+    """Number i repeated counts[i] times, and the running place within each repeat."""
+    owner = torch.repeat_interleave(counts)
+    start = counts.cumsum(0) - counts
+    return owner, torch.arange(len(owner), device=counts.device) - start.index_select(0, owner)
+
+
+def _fill(keys, corners, number, first, last, size, count):
+    """Walk the triangles row by row; in each row the edges bound a span; keep the nearest hits."""
+    x, y = (corners[:, :, i] - (first[:, i : i + 1] + 0.5) for i in (0, 1))
+    a, b, c, area = edges(x, y)  # (n, 3) each, over columns and rows from the box's corner
+    wide, high = (last - first).unbind(1)
+    c = c + (INCLUDE * (wide * high + 16))[:, None]
     inverse = 1 / corners[:, :, 2] / area[:, None]
-    slope = torch.stack([(a * inverse).sum(1), (b * inverse).sum(1), (c * inverse).sum(1)], 1)
-    slope = slope.index_select(0, row)
-    depth = 1 / (slope[:, 0] * dx + slope[:, 1] * dy + slope[:, 2])
-    good = (column < size) & (line < size)
-    number = number.index_select(0, row)
-    pixel = (number // count) * size * size + line * size + column
-    bits = depth.float().view(torch.int32).long() << 32 | number
-    keys.scatter_reduce_(0, pixel[good], bits[good], "amin")
+    slope = torch.stack([(v * inverse).sum(1) for v in (a, b, c)], 1)
+    base = (number // count) * size * size + first[:, 1].long() * size + first[:, 0].long()
+    triangle, down = _spread(high.long() + 1)
+    line = down.to(x)
+    k = torch.addcmul(c.index_select(0, triangle), b.index_select(0, triangle), line[:, None])
+    a = a.index_select(0, triangle)
+    cross = -k / a
+    left = torch.where(a > 0, cross, 0.0).amax(1).ceil()
+    right = torch.where(a < 0, cross, 1e9).amin(1)
+    right = torch.minimum(right, wide.index_select(0, triangle)).floor()
+    flat = ((a == 0) & (k < 0)).any(1)
+    width = torch.where(flat, 0.0, (right - left + 1).clamp(min=0)).long()
+    slope = slope.index_select(0, triangle)
+    near = slope[:, 0] * left + slope[:, 1] * line + slope[:, 2]
+    start = base.index_select(0, triangle) + down * size + left.long()
+    span, along = _spread(width)
+    depth = 1 / torch.addcmul(near.index_select(0, span), slope[:, 0].index_select(0, span), along.to(x))
+    pixel = start.index_select(0, span) + along
+    number = number.index_select(0, triangle).index_select(0, span)
+    bits = depth.float().view(torch.int32).long().bitwise_left_shift(32).bitwise_or(number)
+    keys.scatter_reduce_(0, pixel, bits, "amin")
 
 
 def edges(x, y):
@@ -214,32 +225,43 @@ def render(model, coefficients, person, size=256):
     """
     coefficients = _checked(model, coefficients)
     scene = model.scene(person)
+    chunk = CPU_CHUNK if model.device.type == "cpu" else GPU_CHUNK
+    pieces = [_render(model, scene, piece, size) for piece in coefficients.split(chunk)]
+    return Rendering(*(torch.cat(channel) for channel in zip(*pieces)))
+
+
+def _render(model, scene, coefficients, size):
+    """Image, mask, face mask and depth of a few frames."""
     world = world_vertices(model, scene, coefficients)
     screen = project(world, size)
     nearest = visible_triangles(screen, scene.triangles, scene.two_sided, size)
-    batch, line, column = (nearest >= 0).nonzero(as_tuple=True)
-    number = nearest[batch, line, column] % len(scene.triangles)
-    values = torch.cat([screen, _lit(world, scene, coefficients)], 2)
-    values = torch.cat([values, scene.uv.expand(len(world), -1, -1)], 2)  # (B, V, 3 + 5 + 2)
-    rows = batch[:, None] * values.shape[1] + scene.triangles[number]
-    corners = values.flatten(0, 1)[rows]  # (n, 3, 10)
-    share, depth = weights(corners[..., :3], column + 0.5, line + 0.5)
-    mixed = (share[..., None] * corners[..., 3:]).sum(1)
+    pixel, batch, number, rows = _hits(nearest, scene.triangles, world.shape[1])
+    column, line = (pixel % size).to(world) + 0.5, (pixel // size % size).to(world) + 0.5
+    values = torch.cat([screen, _lit(world, scene, coefficients),
+                        scene.uv.expand(len(world), -1, -1)], 2)  # fmt: skip
+    corners = _rows(values.flatten(0, 1), rows)  # (n, 3, 3 + 5 + 2)
+    share, depth = weights(corners[..., :3], column, line)
+    mixed = torch.bmm(share[:, None], corners[..., 3:])[:, 0]
     colour = _colour(model, scene, coefficients, mixed, batch)
-    image = _backdrop(scene, size).expand(len(world), -1, -1, -1).permute(0, 2, 3, 1).clone()
-    image[batch, line, column] = colour
+    image = _backdrop(scene, size).permute(0, 2, 3, 1).repeat(len(world), 1, 1, 1)
+    image.view(-1, 3).index_copy_(0, pixel, colour)
     depth_image = torch.zeros_like(image[..., 0])
-    depth_image[batch, line, column] = depth
+    depth_image.view(-1).index_copy_(0, pixel, depth)
     part = torch.full_like(nearest, -1)
-    part[batch, line, column] = scene.part[number]
+    part.view(-1).index_copy_(0, pixel, scene.part.index_select(0, number))
     image = smooth_outlines(image, depth_image, part, nearest, screen, scene.triangles)
     face = (part >= 0) & (part <= max(parts.FACE_PARTS))
-    return Rendering(
-        image.permute(0, 3, 1, 2).clamp(0, 1).contiguous(),
-        (part >= 0)[:, None].to(image),
-        face[:, None].to(image),
-        depth_image[:, None],
-    )
+    mask, face = ((part >= 0)[:, None].to(image), face[:, None].to(image))
+    return image.permute(0, 3, 1, 2).clamp(0, 1), mask, face, depth_image[:, None]
+
+
+def _hits(nearest, triangles, count):
+    """Pixels that show a triangle: flat place, frame, triangle, rows of its corners' vertices."""
+    flat = nearest.flatten()
+    pixel = (flat >= 0).nonzero()[:, 0]
+    batch = pixel // nearest[0].numel()
+    number = flat.index_select(0, pixel) - batch * len(triangles)
+    return pixel, batch, number, triangles.index_select(0, number) + (batch * count)[:, None]
 
 
 def _checked(model, coefficients):
@@ -283,8 +305,8 @@ def _backdrop(scene, size):
 def smooth_outlines(image, depth, part, nearest, screen, triangles, jump=0.06):
     r"""Blend pixels at outlines with their neighbours by covered area.
 
-    Eight points of each such pixel are tested against the triangles seen by its eight neighbours;
-    a point takes the colour of the nearest triangle that covers it.
+    Eight points of each such pixel are tested against the triangles seen by it and its four
+    neighbours; a point takes the colour of the nearest one that covers it.
 
     Args:
         image: (B, H, W, 3).
@@ -306,39 +328,29 @@ def smooth_outlines(image, depth, part, nearest, screen, triangles, jump=0.06):
         differs = (a != b) | ((da - db).abs() > jump)
         outline.narrow(axis, 0, size - 1).logical_or_(differs)
         outline.narrow(axis, 1, size - 1).logical_or_(differs)
-    batch, line, column = outline.nonzero(as_tuple=True)
-    if len(batch) == 0:
-        return image
+    pixel = outline.flatten().nonzero()[:, 0]
     height, width = part.shape[1:]
-    reach = torch.tensor([(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)], device=part.device)
-    lines = (line[:, None] + reach[:, 0]).clamp(0, height - 1)  # (n, 9)
-    columns = (column[:, None] + reach[:, 1]).clamp(0, width - 1)
-    flat = (batch[:, None] * height + lines) * width + columns
-    candidate = nearest.flatten()[flat]
-    count = len(triangles)
-    some = candidate.clamp(min=0)
-    rows = (some // count)[..., None] * screen.shape[1] + triangles[some % count]
-    corners = screen.flatten(0, 1)[rows]  # (n, 9, 3, 3)
-    x = corners[..., 0] - (column + 0.5)[:, None, None]
-    y = corners[..., 1] - (line + 0.5)[:, None, None]
-    a, b, c, area = (v.unflatten(0, (-1, 9)) for v in edges(x.flatten(0, 1), y.flatten(0, 1)))
-    inverse = 1 / corners[..., 2] / area[..., None]
-    slope = [(v * inverse).sum(2) for v in (a, b, c)]
-    colours = image.flatten(0, 2)[flat]  # (n, 9, 3)
-    total = torch.zeros_like(colours[:, 0])
-    own = torch.arange(len(batch), device=part.device)
-    for dx, dy in SAMPLES:
-        inner = (a * dx + b * dy + c).amin(2) >= -INCLUDE
-        inner &= candidate >= 0
-        near = slope[0] * dx + slope[1] * dy + slope[2]  # 1 / depth
-        near = torch.where(inner, near, torch.zeros_like(near))
-        best, which = near.max(1)
-        empty = candidate < 0
-        sky = torch.where(empty.any(1), empty.int().argmax(1), torch.full_like(which, 4))
-        total += colours[own, torch.where(best > 0, which, sky)]
-    result = image.clone()
-    result[batch, line, column] = total / len(SAMPLES)
-    return result
+    line, column = pixel // width % height, pixel % width
+    beside = torch.stack([pixel, pixel - width * (line > 0), pixel + width * (line < height - 1),
+                          pixel - (column > 0).long(), pixel + (column < width - 1)], 1)  # fmt: skip
+    candidate = nearest.flatten()[beside]  # (n, 5)
+    frame = (pixel // (height * width))[:, None]
+    number = (candidate - frame * len(triangles)).clamp(min=0).flatten()
+    rows = triangles.index_select(0, number) + frame.repeat_interleave(5, 0) * screen.shape[1]
+    corners = _rows(screen.flatten(0, 1), rows)  # (5n, 3, 3)
+    x = corners[..., 0] - (column + 0.5).to(screen).repeat_interleave(5)[:, None]
+    y = corners[..., 1] - (line + 0.5).to(screen).repeat_interleave(5)[:, None]
+    a, b, c, area = edges(x, y)
+    places = torch.tensor([(*place, 1.0) for place in SAMPLES], device=a.device, dtype=a.dtype).T
+    planes = torch.stack([a, b, c], 2)  # (5n, 3, 3)
+    inner = (planes.view(-1, 3) @ places).view(-1, 3, 8).amin(1) >= 0
+    slope = (planes / (corners[:, :, 2] * area[:, None])[..., None]).sum(1)
+    near = torch.where(inner, slope @ places, 0.0).view(-1, 5, 8)  # 1 / depth
+    near = torch.where(candidate[..., None] < 0, 1e-6, near)  # the background is far but everywhere
+    near[:, 0] += 1e-9  # where nobody covers a place, the pixel itself does
+    taken = beside.gather(1, near.argmax(1))  # (n, 8)
+    colours = _rows(image.reshape(-1, 3), taken).mean(1)
+    return image.reshape(-1, 3).index_copy(0, pixel, colours).view_as(image)
 
 
 def motion(model, source, target, person, size=256):
@@ -359,21 +371,20 @@ def motion(model, source, target, person, size=256):
         ValueError: source or target is not (B, 257).
     """
     scene = model.scene(person)
-    places, depths = [], []
     worlds = [world_vertices(model, scene, _checked(model, v)) for v in (source, target)]
     screens = [project(world, size) for world in worlds]
     seen = [visible_triangles(s, scene.triangles, scene.two_sided, size) for s in screens]
-    batch, line, column = (seen[1] >= 0).nonzero(as_tuple=True)
-    number = seen[1][batch, line, column] % len(scene.triangles)
-    rows = batch[:, None] * worlds[0].shape[1] + scene.triangles[number]
-    share, _ = weights(screens[1].flatten(0, 1)[rows], column + 0.5, line + 0.5)
-    point = (share[..., None] * worlds[0].flatten(0, 1)[rows]).sum(1)
+    pixel, batch, _, rows = _hits(seen[1], scene.triangles, worlds[0].shape[1])
+    centre = torch.stack([pixel % size, pixel // size % size], 1).to(worlds[0]) + 0.5
+    share, _ = weights(_rows(screens[1].flatten(0, 1), rows), centre[:, 0], centre[:, 1])
+    point = torch.bmm(share[:, None], _rows(worlds[0].flatten(0, 1), rows))[:, 0]
     place = project(point, size)
-    flow = torch.zeros(len(worlds[0]), size, size, 2, dtype=point.dtype, device=point.device)
-    flow[batch, line, column] = place[:, :2] - torch.stack([column, line], 1) - 0.5
-    valid = (seen[0] < 0) & (seen[1] < 0)
-    valid[batch, line, column] = _visible_in(seen[0], screens[0], scene.triangles, batch, place)
-    return flow.permute(0, 3, 1, 2).contiguous(), valid[:, None].to(point)
+    flow = torch.zeros(seen[1].numel(), 2, dtype=point.dtype, device=point.device)
+    flow.index_copy_(0, pixel, place[:, :2] - centre)
+    valid = ((seen[0] < 0) & (seen[1] < 0)).flatten()
+    valid[pixel] = _visible_in(seen[0], screens[0], scene.triangles, batch, place)
+    shape = (len(worlds[0]), size, size)
+    return flow.view(*shape, 2).permute(0, 3, 1, 2).contiguous(), valid.view(shape)[:, None].to(point)
 
 
 def _visible_in(nearest, screen, triangles, batch, place, slack=0.03):
@@ -382,10 +393,9 @@ def _visible_in(nearest, screen, triangles, batch, place, slack=0.03):
     column, line = place[:, 0].floor().long(), place[:, 1].floor().long()
     inside = (column >= 0) & (column < size) & (line >= 0) & (line < size)
     number = nearest[batch, line.clamp(0, size - 1), column.clamp(0, size - 1)]
-    some = number.clamp(min=0)
-    rows = batch[:, None] * screen.shape[1] + triangles[some % len(triangles)]
-    corners = screen.flatten(0, 1)[rows]
-    _, depth = weights(corners, place[:, 0], place[:, 1])
+    some = (number - batch * len(triangles)).clamp(min=0)
+    rows = batch[:, None] * screen.shape[1] + triangles[some]
+    _, depth = weights(_rows(screen.flatten(0, 1), rows), place[:, 0], place[:, 1])
     return inside & (number >= 0) & ((depth - place[:, 2]).abs() < slack)
 
 
