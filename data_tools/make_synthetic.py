@@ -11,6 +11,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -28,7 +29,7 @@ from mfr.files import atomic, command
 
 SETTINGS = "synthetic.json"
 FORMAT = 1  # grows when the same seed no longer gives the same numbers
-FOLDERS = ("videos", "audios", "recons", "truth")
+FOLDERS = ("videos", "audios", "recons", "truth", "stills")
 
 
 class Order(NamedTuple):
@@ -37,6 +38,7 @@ class Order(NamedTuple):
     out: Path
     seed: int
     videos: bool
+    stills: int
     randomise: bool
     meeting: dataset.Meeting
 
@@ -59,6 +61,8 @@ def files_of(order):
         files["coefficients", role] = out / "recons" / f"{meeting.video(role)}.mat"
         if order.videos:
             files["video", role] = out / "videos" / f"{meeting.video(role)}.mp4"
+        if order.stills:
+            files["stills", role] = out / "stills" / meeting.video(role)
     return files
 
 
@@ -82,6 +86,8 @@ def make_clip(order):
             _write(path, wav_bytes(take.speech.waveform, take.speech.sample_rate))
         elif what == "coefficients":
             _write(path, mat_bytes(getattr(take, role)))
+        elif what == "stills":
+            rendered += _stills(path, order, role, getattr(take, role))
         else:
             rendered += _film(path, order, role, getattr(take, role))
     return order.meeting.frames, rendered
@@ -131,16 +137,35 @@ def mat_bytes(coefficients):
 
 def _film(path, order, role, coefficients):
     r"""Render one side of a clip into its video."""
-    from data_tools.synthetic import film
     from mfr.media import write_video
+
+    return write_video(path, _frames(order, role, coefficients))
+
+
+def _stills(path, order, role, coefficients):
+    r"""Render a few moments of one side of a clip into a folder of pictures, whole or not at all."""
+    from PIL import Image
+
+    moments = np.unique(np.linspace(0, len(coefficients) - 1, order.stills).round().astype(int))
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    for moment, frame in zip(moments, _frames(order, role, coefficients[moments])):
+        Image.fromarray(frame).save(temporary / f"{moment:06d}.jpg", quality=95, subsampling=0)
+    os.replace(temporary, path)
+    return len(moments)
+
+
+def _frames(order, role, coefficients):
+    r"""The pictures of one side of a clip, through its camera."""
+    from data_tools.synthetic import film
 
     meeting = order.meeting
     number = getattr(meeting, role)
     look = None
     if order.randomise:
         look = film.sample_look(np.random.default_rng([order.seed, 4, meeting.index, number]))
-    frames = film.frames(dataset.person(order.seed, number), coefficients, IMAGE_SIZE, look)
-    return write_video(path, frames)
+    return film.frames(dataset.person(order.seed, number), coefficients, IMAGE_SIZE, look)
 
 
 def prepare_folder(out, settings):
@@ -190,20 +215,24 @@ def remove_leftovers(out):
     for path in [path for name in (".", *FOLDERS) for path in (out / name).glob(".*.partial*")]:
         writer = path.name.split(".partial")[0].rpartition(".")[2]
         if not (writer.isdigit() and Path(f"/proc/{writer}").exists()):
-            path.unlink(missing_ok=True)
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
-def make(out, size="small", seed=0, videos=True, randomise=False, workers=None, report=print):
+def make(
+    out, size="small", seed=0, videos=True, randomise=False, workers=None, report=print, stills=0
+):  # fmt: skip
     r"""Make a whole set, or what is missing of it.
 
     Args:
         out: folder; new, empty, or of an earlier run with the same settings.
         size: demo | small | vico.
         seed: integer >= 0; the same seed gives the same coefficients and sound.
-        videos: False: coefficients and sound alone.
+        videos: False: no videos.
         randomise: lights, backgrounds, blur, noise and compression that differ by video.
         workers: processes; None: one a core.
         report: called with a line of text, now and then.
+        stills: pictures of each video, spread over it from its first frame to its last, written
+            beside the videos or in their place; 0: none.
 
     Returns:
         The list of Meeting.
@@ -217,10 +246,12 @@ def make(out, size="small", seed=0, videos=True, randomise=False, workers=None, 
         raise ValueError(f"--seed {seed}: is negative; allowed: 0 and more")
     if workers < 1:
         raise ValueError(f"--workers {workers}: allowed: 1 and more")
+    if stills < 0:
+        raise ValueError(f"--stills {stills}: allowed: 0 and more")
     meetings = dataset.plan(size, seed)
     settings = {"format": FORMAT, "size": size, "seed": seed, "randomise": bool(randomise)}
     prepare_folder(out, settings)
-    orders = [Order(out, seed, videos, randomise, meeting) for meeting in meetings]
+    orders = [Order(out, seed, videos, stills, randomise, meeting) for meeting in meetings]
     todo = [order for order in orders if not all(p.exists() for p in files_of(order).values())]
     if len(todo) < len(orders):
         report(f"found    {len(orders) - len(todo)} of {len(orders)} clips already made")
@@ -302,7 +333,9 @@ def _arguments(argv):
     parser.add_argument("--out", type=Path, help="folder for the set; new, empty, or to go on with")
     parser.add_argument("--size", default="small", help=f"{' | '.join(dataset.SIZES)} (small)")
     parser.add_argument("--seed", type=int, default=0, help="same seed, same set (0)")
-    parser.add_argument("--no-video", action="store_true", help="coefficients and sound alone")
+    parser.add_argument("--no-video", action="store_true", help="no videos")
+    parser.add_argument("--stills", type=int, default=0, metavar="N",
+                        help="N pictures of each video: enough to train on, quicker to make")  # fmt: skip
     parser.add_argument("--randomise", action="store_true",
                         help="vary light, background, blur, noise and compression by video")  # fmt: skip
     parser.add_argument("--sheet", type=Path, help="also draw 24 people into this picture")
@@ -349,11 +382,11 @@ def _make_and_tell(arguments):
         print(f"\r{line:<70}" if live else line, end="" if live else "\n", flush=True)
 
     meetings = make(out, arguments.size, arguments.seed, not arguments.no_video,
-                    arguments.randomise, arguments.workers, report)  # fmt: skip
+                    arguments.randomise, arguments.workers, report, arguments.stills)  # fmt: skip
     frames = sum(meeting.frames for meeting in meetings)
     print("\n" * live + f"done     {out}: {len(meetings)} clips, {frames} frames, "
           f"{time.monotonic() - began:.0f} s")  # fmt: skip
-    stages = "motion" if arguments.no_video else "all"
+    stages = "motion" if arguments.no_video and not arguments.stills else "all"
     print(f"next     python train_mfr.py {stages} --data {out}")
 
 

@@ -1,6 +1,7 @@
 r"""The ViCo-layout dataset: who listened to whom, and what training draws from it.
 
-A folder holds `RLD_data.csv` (one row a pair), `videos/`, `audios/` and `recons/`. The challenge
+A folder holds `RLD_data.csv` (one row a pair), `videos/`, `audios/` and `recons/`. Where
+`stills/NAME/FRAME.jpg` shows some frames of a video, they are read in its place. The challenge
 release (`train.csv` with uuids, no attitude) is read too. Columns are found by name, because the
 public files do not agree on their order.
 """
@@ -126,7 +127,9 @@ def _clip(table, number, attitude, split, people, names, videos):
         speaker_mat=folder / "recons" / f"{speaker}.mat",
     )  # fmt: skip
     needed = [clip.audio, clip.listener_mat, clip.speaker_mat]
-    for path in needed + ([clip.listener, clip.speaker] if videos else []):
+    if videos:
+        needed += [path for path in (clip.listener, clip.speaker) if not stills_of(path)]
+    for path in needed:
         existing(path, f"{table}, row {number}:")
     return clip
 
@@ -151,8 +154,21 @@ def held_out(clips):
     return [c for i, c in enumerate(clips) if i % every], clips[::every]
 
 
+def stills_of(video):
+    r"""Pictures that stand in for a video: `stills/NAME/FRAME.jpg` beside the videos.
+
+    Args:
+        video: path of the .mp4, whether or not it exists.
+
+    Returns:
+        dict: frame number -> Path, in order; empty where there are none.
+    """
+    folder = video.parent.parent / "stills" / video.stem
+    return {int(path.stem): path for path in sorted(folder.glob("[0-9]*.jpg"))}
+
+
 def portrait_of(clip):
-    r"""The listener's picture I_l: `portraits/NAME.png` beside the videos, or the first frame.
+    r"""The listener's picture I_l: the first frame of the video.
 
     Args:
         clip: a row.
@@ -160,13 +176,33 @@ def portrait_of(clip):
     Returns:
         uint8 (256, 256, 3).
     """
-    picture = clip.listener.parent.parent / "portraits" / f"{clip.listener.stem}.png"
-    if picture.exists():
-        return media.read_image(picture)
+    stills = stills_of(clip.listener)
+    if stills:
+        return media.read_image(next(iter(stills.values())))
     frames = media.stream_video(clip.listener)
     first = next(frames).copy()
     frames.close()
     return first
+
+
+def some_frames(video, length, count):
+    r"""A few frames of a video, spread over it, and which they are.
+
+    Args:
+        video: path of the .mp4; its stills go before it.
+        length: frames that have coefficients.
+        count: about how many frames are wanted of a video.
+
+    Returns:
+        (uint8 (n, 256, 256, 3), int64 (n,) frame numbers below length).
+    """
+    stills = {i: path for i, path in stills_of(video).items() if i < length}
+    if stills:
+        return np.stack([media.read_image(path) for path in stills.values()]), np.array([*stills])
+    every = max(1, length // count)
+    pictures = media.read_video(video, every=every)
+    index = np.arange(0, length, every)[: len(pictures)]
+    return pictures[: len(index)], index
 
 
 class MotionData:
@@ -259,12 +295,10 @@ class FrameData:
         self.people = people or sorted({name for _, _, name in roles})
         for number, (path, mat, name) in enumerate(roles):
             truth = load_mat(mat)[0]
-            every = max(1, len(truth) // per_video)
-            pictures = media.read_video(path, every=every)
-            index = np.arange(0, len(truth), every)[: len(pictures)]
+            pictures, index = some_frames(path, len(truth), per_video)
             motion = to_motion(truth)
             near = index[:, None] + np.arange(window) - window // 2
-            frames.append(torch.from_numpy(pictures[: len(index)]))
+            frames.append(torch.from_numpy(pictures))
             coefficients.append(torch.as_tensor(truth[index], dtype=torch.float32))
             around = motion[near.clip(0, len(motion) - 1)]
             windows.append(torch.as_tensor(around, dtype=torch.float32))

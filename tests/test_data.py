@@ -146,8 +146,17 @@ def test_frames_carry_their_own_coefficients_and_partners_share_the_video(vico_f
     assert torch.equal(frames.video[index], frames.video[other]) and (index != other).any()
 
 
-def test_a_portrait_file_goes_before_the_first_frame(copy):
-    (clip, *_) = data.read_clips(copy)
-    first = data.portrait_of(clip)
-    media.write_image(copy / "portraits" / "c0_listener.png", 255 - first)
-    assert np.array_equal(data.portrait_of(clip), 255 - first)
+def test_stills_go_before_the_video_and_say_their_frame(copy):
+    clips = data.read_clips(copy)[:1]
+    for role in ("listener", "speaker"):
+        for frame in (0, 7, 31, 77):  # the last one lies beyond the coefficients
+            picture = np.full((256, 256, 3), frame, np.uint8)
+            media.write_image(copy / "stills" / f"c0_{role}" / f"{frame:06d}.jpg", picture)
+        (copy / "videos" / f"c0_{role}.mp4").unlink()
+    assert data.read_clips(copy)[:1] == clips
+    frames = data.FrameData(clips, window=3)
+    assert frames.frames[:, 0, 0, 0].tolist() == [0, 7, 31] * 2
+    truth = torch.from_numpy(load_mat(clips[0].listener_mat)[0])
+    assert torch.equal(frames.coefficients[:3], truth[[0, 7, 31]])
+    assert torch.equal(frames.windows[1, :, :3], truth[6:9, 224:227])
+    assert (data.portrait_of(clips[0]) == 0).all()

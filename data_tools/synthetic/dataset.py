@@ -39,8 +39,8 @@ class Size(NamedTuple):
 
 SIZES = {
     "demo": Size(Group(4, 2, 2), Group(2, 1, 1), {"train": 2, "test": 1, "ood": 1}, (120, 120), 0),
-    "small": Size(Group(64, 40, 40), Group(16, 8, 8), {"train": 104, "test": 12, "ood": 12},
-                  (120, 180), 0),
+    "small": Size(Group(96, 64, 64), Group(16, 8, 8), {"train": 160, "test": 16, "ood": 16},
+                  (150, 210), 0),
     "vico": Size(Group(80, 66, 58), Group(12, 10, 9), {"train": 397, "test": 60, "ood": 26},
                  (150, 285), 0.15),
 }  # fmt: skip
