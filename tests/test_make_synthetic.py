@@ -30,7 +30,6 @@ from mfr.data import read_clips
 from mfr.files import command
 
 ROOT = Path(__file__).resolve().parents[1]
-PEOPLE = {"demo": (3, 3, 6), "small": (48, 48, 80), "vico": (76, 67, 92)}
 
 
 def contents(folder):
@@ -64,7 +63,7 @@ def test_ood_people_are_unseen_and_test_people_are_seen(size, seed):
         people[meeting.split] |= {meeting.listener, meeting.speaker}
     assert not people["ood"] & (people["train"] | people["test"])
     assert people["test"] <= people["train"]
-    listeners, speakers, everybody = PEOPLE[size]
+    everybody, listeners, speakers = (sum(pair) for pair in zip(*dataset.SIZES[size][:2]))
     assert len({m.listener for m in meetings}) == listeners
     assert len({m.speaker for m in meetings}) == speakers
     assert set.union(*people.values()) == set(range(everybody))
@@ -78,6 +77,8 @@ def test_vico_size_is_vico_s():
     rates = [m.sample_rate for m in meetings]
     assert set(rates) == {16000, 44100} and 40 < rates.count(44100) < 110
     assert len({m.audio for m in meetings}) == 483
+    assert len({m.listener for m in meetings}) == 76 and len({m.speaker for m in meetings}) == 67
+    assert len({m.listener for m in meetings} | {m.speaker for m in meetings}) == 92
 
 
 def test_a_meeting_does_not_depend_on_how_many_there_are():
