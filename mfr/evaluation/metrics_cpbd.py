@@ -69,7 +69,7 @@ def gray_levels(frame):
 def cpbd_of_gray(gray):
     r"""CPBD of one grey image; same value as the package `cpbd` gives.
 
-    Paper: Sec. 4.2.1. Higher is sharper, 0 .. 1.
+    Paper: Sec. 4.2.1. Higher is sharper, 0 .. 1. Aggregation: see cpbd.
 
     Args:
         gray: (H, W) uint8, both sides >= 64 [pixels].

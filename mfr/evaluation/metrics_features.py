@@ -43,7 +43,8 @@ def frechet_distance(generated, real):
 def frechet_from_moments(mean_1, cov_1, mean_2, cov_2):
     r"""|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)) from stored statistics.
 
-    Paper: Sec. 4.2.1, FID [14]. Lower is better. For the .npz statistics that others publish.
+    Paper: Sec. 4.2.1, FID [14]. Lower is better. Aggregation: see frechet_distance. For the .npz
+    statistics that others publish.
 
     Args:
         mean_1, mean_2: (F,).

@@ -38,9 +38,9 @@ def frechet_motion(generated, real):
 def frechet_paired(generated, real, speaker):
     r"""Frechet distance of pooled frames [speaker, listener]: is it an answer to this speaker?
 
-    Ours: "P-FD" or "paired FD" of the family. Lower is better [units^2]. Aggregation and bias: see
-    frechet_motion, with D + D_speaker for D. Trap: where the speaker's motion is missing (DIM's
-    reader for ViCo fills in ones) it silently equals the unpaired distance; here that is an error.
+    Ours: "P-FD" or "paired FD" of the family. Lower is better [units^2]. Aggregation: as in
+    frechet_motion, and its bias with D + D_speaker for D. Trap: where the speaker is missing (DIM's
+    reader for ViCo fills in ones) it equals the unpaired distance; here that is an error.
 
     Args:
         generated: clips (..., L_i, D).
@@ -65,7 +65,8 @@ def variance_frames(clips):
     r"""mean over clips and coefficients of var_l x[l, d], over n.
 
     Ours: "Var" as LM-listener and Avatar Forcing take it. Should equal that of real motion
-    [units^2]; one frame gives 0. Trap: DIM's "Var" is variance_flattened, far larger.
+    [units^2]; one frame gives 0. Aggregation: each clip counts once, whatever its length.
+    Trap: DIM's "Var" is variance_flattened, far larger.
 
     Args:
         clips: clips (..., L_i, D).
@@ -82,8 +83,8 @@ def variance_frames(clips):
 def variance_flattened(clips):
     r"""var of all numbers of all clips in one heap, over n.
 
-    Ours: "Var" as DIM's code takes it. Should equal that of real motion [units^2]. Trap: the means
-    of the coefficients differ, so a frozen face has variance too; report variance_frames.
+    Ours: "Var" as DIM's code takes it. Should equal that of real motion [units^2]. Aggregation:
+    all frames pooled. Trap: the coefficients' means differ, so a frozen face has variance too.
 
     Args:
         clips: clips (..., L_i, D).
@@ -130,8 +131,8 @@ def rpcc(generated, real, speaker, per_coefficient=False):
     r"""|r(real, speaker) - r(generated, speaker)|, 0 .. 2: as coupled as a real listener?
 
     Ours: rPCC of DIM: r is one Pearson correlation of all numbers of all clips. Lower is better.
-    Trap: that heap mixes coefficients of other means and sizes, so a frozen face can score well;
-    per_coefficient takes r of each d alone and averages the absolute differences.
+    Aggregation: all frames pooled. Trap: that heap mixes coefficients of other means and sizes,
+    so a frozen face can score well; per_coefficient takes r of each d alone.
 
     Args:
         generated: clips (..., L_i, D).
@@ -140,7 +141,7 @@ def rpcc(generated, real, speaker, per_coefficient=False):
         per_coefficient: average over d of the difference, instead of the published heap.
 
     Returns:
-        float; nan where the generated motion is constant, its correlation being undefined.
+        float; coefficients that never change are left out, and if all are, nan.
 
     Raises:
         ValueError: shapes; numbers of clips; real or speaker is constant.
@@ -155,16 +156,15 @@ def rpcc(generated, real, speaker, per_coefficient=False):
         if name == "real":
             _refuse_constant("real", listener)
         values.append(_pearson(listener, beside))
-    moving = ~np.isnan(values[1])
-    return float(np.abs(values[1] - values[0])[moving].mean())
+    return _mean_of_defined(np.abs(values[1] - values[0]))
 
 
 def tlcc(listener, speaker, max_lag=60):
     r"""argmax_lag mean_d r(listener[l + lag, d], speaker[l, d]), |lag| <= max_lag: who follows?
 
-    Ours: TLCC of REACT (FRSyn), which averages |lag| over clips. A lag above 0: the listener
-    follows. Should equal that of real pairs [frames]. Trap: smooth motion correlates at any lag
-    by chance, so read the peak beside the lag; a constant coefficient is left out, not nan.
+    Ours: TLCC of REACT (FRSyn). A lag above 0: the listener follows. Should equal that of real
+    pairs [frames]. Aggregation: mean of |lag| over clips. Trap: smooth motion correlates at any
+    lag by chance, so read the peak beside the lag; a constant coefficient is left out.
 
     Args:
         listener: (L, D).
@@ -187,7 +187,7 @@ def tlcc(listener, speaker, max_lag=60):
     means = np.array([_lagged(listener, speaker, lag) for lag in lags])
     if np.isnan(means).all():
         return float("nan"), float("nan")
-    best = int(np.nanargmax(means))  # of equal peaks, the first: the shortest lag
+    best = np.flatnonzero(means >= np.nanmax(means) - 1e-9)[0]  # of equal peaks, the shortest lag
     return lags[best], float(means[best])
 
 
@@ -219,9 +219,13 @@ def _lagged(listener, speaker, lag):
     """Mean over coefficients of the correlation at one lag; nan where none is defined."""
     end = len(listener) - abs(lag)
     ahead, behind = slice(max(lag, 0), max(lag, 0) + end), slice(max(-lag, 0), max(-lag, 0) + end)
-    values = _pearson(listener[ahead], speaker[behind])
-    values = values[~np.isnan(values)]
-    return values.mean() if values.size else np.nan
+    return _mean_of_defined(_pearson(listener[ahead], speaker[behind]))
+
+
+def _mean_of_defined(values):
+    """Mean of those that are not nan; nan if there are none."""
+    defined = values[~np.isnan(values)]
+    return float(defined.mean()) if defined.size else float("nan")
 
 
 def _pearson(x, y):
