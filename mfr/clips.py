@@ -81,10 +81,10 @@ def join(windows, length, window=40, stride=20):
         found = tuple(windows.shape[-3:-1])
         raise ValueError(f"windows are {found} (number, frames); allowed: {allowed}")
     rows = windows.flatten(-3, -2)  # (..., W window, D)
-    sources, weights = _coverage(length, window, stride, windows.device)
+    sources, weights = _coverage(length, window, stride, windows.device, windows.dtype)
     mean = rows.index_select(-2, sources[0])  # (..., L, D)
     for source, weight in zip(sources[1:], weights[1:]):
-        mean = mean.lerp(rows.index_select(-2, source), weight.to(rows.dtype))
+        mean = mean.lerp(rows.index_select(-2, source), weight)
     return mean
 
 
@@ -320,7 +320,7 @@ def _lengths(cond):
 
 
 @lru_cache(maxsize=16)
-def _coverage(length, window, stride, device):
+def _coverage(length, window, stride, device, dtype):
     """For the j-th window over each frame: its row (n, L) and its weight in a running mean."""
     frames = torch.arange(length)
     last = (frames // stride).clamp(max=num_windows(length, window, stride) - 1)
@@ -329,5 +329,5 @@ def _coverage(length, window, stride, device):
         covers = (last - j >= 0) & (frames - (last - j) * stride < window)
         chosen = torch.where(covers, last - j, last)
         sources.append((chosen * window + frames - chosen * stride).to(device))
-        weights.append((covers.double() / (j + 1)).to(device)[:, None])
+        weights.append((covers.to(dtype) / (j + 1)).to(device)[:, None])
     return sources, weights
