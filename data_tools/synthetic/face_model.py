@@ -36,7 +36,8 @@ class FaceModel:
     r"""The linear model's arrays and the scenes of the people already dressed.
 
     Attributes:
-        mean (V, 3), id_basis (V, 3, 80), exp_basis (V, 3, 64): the head without hair, float32.
+        mean (V, 3), id_basis (V, 3, 80), exp_basis (V, 3, 64): the head without hair.
+        basis (V, 3, 144): both bases side by side.
         triangles (F, 3), uv (V, 2), part (F,): its surface; see parts.py for the part numbers.
         landmark_index (68,): vertices in the iBUG order.
     """
@@ -46,8 +47,9 @@ class FaceModel:
         blocks = _head_blocks(skin)
         self.device, self.dtype = torch.device(device), dtype
         self.mean = self._tensor(np.concatenate([b.xyz for b, _, _ in blocks]))
-        self.id_basis = self._tensor(np.concatenate([i for _, i, _ in blocks]))
-        self.exp_basis = self._tensor(np.concatenate([e for _, _, e in blocks]))
+        rows = np.concatenate([np.concatenate([i, e], 2) for _, i, e in blocks])
+        self.basis = self._tensor(rows)
+        self.id_basis, self.exp_basis = self.basis[:, :, :80], self.basis[:, :, 80:]
         self.blocks = [b for b, _, _ in blocks]
         self.landmark_index = torch.as_tensor(_landmark_vertices(skin), device=self.device)
         self.palette = SkinPalette(skin)
@@ -65,8 +67,7 @@ class FaceModel:
         Returns:
             (B, V, 3) [dm], before rotation and translation.
         """
-        both = torch.cat([self.id_basis, self.exp_basis], 2).flatten(0, 1)  # (3V, 144)
-        moved = coefficients[:, :144].to(both) @ both.T
+        moved = coefficients[:, :144].to(self.basis) @ self.basis.flatten(0, 1).T  # (B, 3V)
         return self.mean + moved.unflatten(1, (-1, 3))
 
     def albedo(self, tex):

@@ -9,13 +9,13 @@ their neighbours' triangles cover of them.
 from dataclasses import dataclass
 
 import torch
-from torch.nn.functional import grid_sample, interpolate
+from torch.nn.functional import embedding_bag, grid_sample, interpolate, normalize
 
 from data_tools.synthetic import parts
 from data_tools.synthetic.face_model import FOLLOW, GAMMA, NECK_JOINT, TEX, project, to_world
 from data_tools.synthetic.scene import atlas
 
-CPU_CHUNK, GPU_CHUNK = 2, 128  # frames drawn at once: what the caches, or the memory, hold
+CPU_CHUNK, GPU_CHUNK = 4, 128  # frames drawn at once: what the caches, or the memory, hold
 EMPTY = torch.iinfo(torch.int64).max
 INCLUDE = 2e-6  # edge slack [share of the box]: a pixel on a shared edge belongs to both sides
 SAMPLES = ((-0.3125, -0.0625), (-0.0625, 0.3125), (0.0625, -0.3125), (0.3125, 0.0625),
@@ -167,22 +167,23 @@ def weights(corners, column, row):
     return near / near.sum(1, keepdim=True), flat.sum(1) / near.sum(1)
 
 
-def vertex_normals(world, triangles):
+def vertex_normals(world, triangles, around):
     r"""Unit normals, the mean of the triangles around a vertex weighted by area.
 
     Args:
         world: (B, V, 3).
         triangles: (F, 3).
+        around: the triangles around each vertex, from scene.triangles_around.
 
     Returns:
         (B, V, 3).
     """
-    a, b, c = (world[:, triangles[:, i]] for i in range(3))
-    face = torch.linalg.cross(b - a, c - a)
-    normals = torch.zeros_like(world)
-    for i in range(3):
-        normals.index_add_(1, triangles[:, i], face)
-    return torch.nn.functional.normalize(normals, dim=2)
+    frames = len(world)
+    flat = world.transpose(0, 1).reshape(world.shape[1], 3 * frames)
+    a, b, c = (flat.index_select(0, triangles[:, i]).view(-1, 3) for i in range(3))
+    face = torch.linalg.cross(b - a, c - a).view(-1, 3 * frames)
+    total = embedding_bag(around[0], face, around[1], mode="sum").view(-1, frames, 3)
+    return normalize(total, dim=2).transpose(0, 1)
 
 
 def light(normals, gamma):
@@ -273,7 +274,7 @@ def _checked(model, coefficients):
 
 def _lit(world, scene, coefficients):
     """Light (3), broad gleam and sharp gleam of every vertex (B, V, 5)."""
-    normals = vertex_normals(world, scene.triangles)
+    normals = vertex_normals(world, scene.triangles, scene.around)
     colour = light(normals, coefficients[:, GAMMA])
     half = torch.tensor([-0.25, 0.42, 0.87], dtype=world.dtype, device=world.device)
     facing = (normals @ half).clamp(min=0)
@@ -341,16 +342,28 @@ def smooth_outlines(image, depth, part, nearest, screen, triangles, jump=0.06):
     x = corners[..., 0] - (column + 0.5).to(screen).repeat_interleave(5)[:, None]
     y = corners[..., 1] - (line + 0.5).to(screen).repeat_interleave(5)[:, None]
     a, b, c, area = edges(x, y)
-    places = torch.tensor([(*place, 1.0) for place in SAMPLES], device=a.device, dtype=a.dtype).T
-    planes = torch.stack([a, b, c], 2)  # (5n, 3, 3)
-    inner = (planes.view(-1, 3) @ places).view(-1, 3, 8).amin(1) >= 0
-    slope = (planes / (corners[:, :, 2] * area[:, None])[..., None]).sum(1)
-    near = torch.where(inner, slope @ places, 0.0).view(-1, 5, 8)  # 1 / depth
-    near = torch.where(candidate[..., None] < 0, 1e-6, near)  # the background is far but everywhere
-    near[:, 0] += 1e-9  # where nobody covers a place, the pixel itself does
-    taken = beside.gather(1, near.argmax(1))  # (n, 8)
+    inverse = 1 / (corners[:, :, 2] * area[:, None])
+    slope = [(v * inverse).sum(1) for v in (a, b, c)]
+    a, b, c = (v.T.contiguous() for v in (a, b, c))  # (3, 5n)
+    empty = (candidate < 0).flatten()
+    taken = [_taken(a, b, c, slope, place, empty) for place in SAMPLES]
+    taken = beside.gather(1, torch.stack(taken, 1))  # (n, 8)
     colours = _rows(image.reshape(-1, 3), taken).mean(1)
     return image.reshape(-1, 3).index_copy(0, pixel, colours).view_as(image)
+
+
+def _taken(a, b, c, slope, place, empty):
+    """Which of the five candidates of each pixel covers one place of it and is nearest (n,)."""
+    dx, dy = place
+    side = c.add(b, alpha=dy).add_(a, alpha=dx)
+    inner = torch.minimum(torch.minimum(side[0], side[1]), side[2]) >= 0
+    near = slope[2].add(slope[1], alpha=dy).add_(slope[0], alpha=dx)  # 1 / depth
+    near = torch.where(inner, near, 0.0).masked_fill_(empty, 1e-6).view(-1, 5)
+    best, which = near[:, 0] + 1e-9, torch.zeros(len(near), dtype=torch.int64, device=a.device)
+    for i in range(1, 5):  # the background is far but everywhere; last resort is the pixel itself
+        better = near[:, i] > best
+        best, which = torch.where(better, near[:, i], best), which.masked_fill_(better, i)
+    return which
 
 
 def motion(model, source, target, person, size=256):

@@ -25,6 +25,7 @@ class Scene:
     triangles: torch.Tensor  # (F, 3) int64
     part: torch.Tensor  # (F,) int64
     two_sided: torch.Tensor  # (F,) bool
+    around: tuple  # triangles around each vertex: numbers, first place of each vertex
     rooms: torch.Tensor  # (5, H, W): RGB, gloss, wet; the skin's room still empty
     background: torch.Tensor  # (3, 256, 256)
     look: object  # the Appearance
@@ -52,19 +53,36 @@ def build_scene(model, look):
     def tensor(values, dtype=model.dtype):
         return torch.as_tensor(np.asarray(values), device=model.device).to(dtype)
 
+    triangles = np.concatenate([b.triangles + o for b, o in zip(blocks, offsets)])
     return Scene(
         tensor(np.concatenate([b.xyz for b in blocks])),
         tensor(np.concatenate(rows).astype(np.float32)),
         tensor(np.concatenate([np.broadcast_to(b.weight, len(b.xyz)) for b in blocks])),
         tensor(np.concatenate([b.uv for b in blocks])),
-        tensor(np.concatenate([b.triangles + o for b, o in zip(blocks, offsets)]), torch.int64),
+        tensor(triangles, torch.int64),
         tensor(np.concatenate([np.full(len(b.triangles), b.part) for b in blocks]), torch.int64),
         tensor(np.concatenate([np.full(len(b.triangles), b.two_sided) for b in blocks]), torch.bool),
+        tuple(tensor(v, torch.int64) for v in triangles_around(triangles, offsets[-1])),
         tensor(paint_rooms(look)),
         tensor(background(look.background, look.seed)),
         look,
         {},
     )
+
+
+def triangles_around(triangles, count):
+    r"""The triangles around each vertex.
+
+    Args:
+        triangles: (F, 3).
+        count: V, vertices.
+
+    Returns:
+        numbers (3F,) of triangles, vertex after vertex, and (V,) where each vertex's begin.
+    """
+    vertex = triangles.ravel()
+    order = np.argsort(vertex, kind="stable")
+    return order // 3, np.searchsorted(vertex[order], np.arange(count))
 
 
 def _follow(block):
