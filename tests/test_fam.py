@@ -339,6 +339,13 @@ def test_clips_of_different_length_share_a_batch(config):
     torch.testing.assert_close(model(x_t, t, cond)[1:, :2], alone, **EXACT)
 
 
+def test_full_mask_is_no_mask(config, batch):
+    model = random_model(config)
+    x_t, t, cond = batch
+    full = model.prepare(cond._replace(mask=torch.ones(B, L, dtype=torch.bool)))
+    assert full.mask is None and torch.equal(model(x_t, t, full), model(x_t, t, cond))
+
+
 @pytest.mark.parametrize("masked", [False, True])
 def test_samples_of_a_clip_are_independent(config, masked):
     samples, model = 3, random_model(config)
