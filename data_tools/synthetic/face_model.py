@@ -163,7 +163,7 @@ def _head_blocks(skin):
     bag = parts.mouth_bag(skin.xyz[skin.mouth])
     blocks.append((bag, np.tile(id_rows[skin.mouth], (5, 1, 1)), np.tile(exp_rows[skin.mouth], (5, 1, 1))))
     for piece, jaw in ((parts.teeth(True), 0), (parts.teeth(False), 1), (parts.tongue(), 0.92)):
-        blocks.append(_rigid_rows(piece, (0, MOUTH_Y), jaw))
+        blocks.append(_teeth_rows(piece, jaw))
     for side in (-1, 1):
         blocks.append(_ear_rows(parts.ear(side), side))
     return blocks
@@ -177,10 +177,19 @@ def _point(rest):
 
 def _rigid_rows(block, rest, jaw):
     """Rows of a part that moves as one with a place of the skin and, in part, with the jaw."""
-    count = len(block.xyz)
-    id_rows = np.repeat(identity_modes(*_point(rest)), count, 0)
-    exp_rows = np.zeros((count, 3, 64))
+    id_rows = np.repeat(identity_modes(*_point(rest)), len(block.xyz), 0)
+    exp_rows = np.zeros((len(block.xyz), 3, 64))
     exp_rows[:, :, EXPRESSIONS["jaw_open"]] = jaw * rotation_x(block.xyz)
+    return block, id_rows, exp_rows
+
+
+def _teeth_rows(block, jaw):
+    """Teeth and tongue grow wider and narrower with the lips before them."""
+    block, id_rows, exp_rows = _rigid_rows(block, (0, MOUTH_Y), jaw)
+    x = np.clip(block.xyz[:, 0], -MOUTH_WIDTH, MOUTH_WIDTH)
+    across = identity_modes(*_point(np.stack([x, np.full_like(x, MOUTH_Y)], 1)))
+    id_rows[:, [0, 2]] = across[:, [0, 2]]
+    exp_rows[:, 0, EXPRESSIONS["lip_round"]] = -0.30 * block.xyz[:, 0]
     return block, id_rows, exp_rows
 
 

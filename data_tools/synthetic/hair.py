@@ -15,7 +15,7 @@ from data_tools.synthetic.person import HAIR_STYLES
 from data_tools.synthetic.surface import disc_to_rest, gauss, step
 
 CROWN = np.array([0.0, 1.08])  # on the disc
-COLUMNS, ROWS, HANGING = 92, 15, 9
+COLUMNS, ROWS, HANGING = 132, 13, 8
 HAIRLINE_Z = (-1.6, -0.9, -0.72, -0.50, -0.42, -0.34, -0.2, -0.05, 0.08, 0.3)
 HAIRLINE_Y = (-0.60, -0.50, -0.30, -0.02, 0.03, 0.26, 0.52, 0.69, 0.77, 0.80)
 
@@ -98,7 +98,7 @@ def _sheet(style, look, rng):
     if style.curl:
         lifted = lifted + style.curl * _bumps(lifted, rng)
     rows = len(lifted)
-    strand = 2 * turn / np.pi + 0.12 * noise
+    strand = 2 * turn / np.pi + 0.02 * noise
     s = np.abs((strand % 2) - 1)
     along = np.linspace(0, 1, rows)[:, None] * np.ones(COLUMNS + 1)
     uv = to_atlas("hair", np.broadcast_to(s, along.shape), along).reshape(-1, 2)
@@ -108,8 +108,10 @@ def _sheet(style, look, rng):
 
 def _smooth_noise(rng, count):
     """Noise along the columns, alike at both ends."""
-    noise = rng.standard_normal(count)
-    return 0.6 * noise + 0.4 * (np.roll(noise, 1) + np.roll(noise, -1))
+    noise, slow = rng.standard_normal((2, count))
+    for _ in range(3):
+        slow = 0.5 * slow + 0.35 * (np.roll(slow, 1) + np.roll(slow, -1))
+    return 0.7 * noise + 0.7 * slow
 
 
 def _paths(style, look, angle, turn, noise):

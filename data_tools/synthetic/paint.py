@@ -85,7 +85,7 @@ def _ear(s, t, look, rng):
 
 def _neck(s, t, look, rng):
     """Factor of the skin's tone, dark under the chin."""
-    value = 0.55 + 0.40 * step(t, 0.45, 0.9)
+    value = 0.52 + 0.42 * step(t, 0.25, 0.85)
     return _stack(_tint([1.0, 0.98, 0.97], value), 0.05)
 
 
@@ -93,13 +93,14 @@ def _eye(s, t, look, rng):
     """White, iris, pupil."""
     x, y = 2 * s - 1, 1 - 2 * t
     r = np.hypot(x, y) * 1.45  # angle from the pupil [rad]
-    white = _tint([0.90, 0.87, 0.85], 1 - 0.25 * step(r, 0.6, 1.2) - 0.12 * step(y, 0.2, 0.6))
+    white = _tint([0.90, 0.87, 0.85], 1 - 0.30 * step(r, 0.6, 1.2) - 0.38 * step(y, 0.10, 0.42))
     turn = np.arctan2(y, x)
     rays = 1 + 0.18 * np.sin(23 * turn + 2 * np.sin(5 * turn)) * step(r, 0.15, 0.35)
     iris = _tint(look.eye_colour, rays * (0.75 + 0.7 * step(r, 0.42, 0.2)))
     iris = iris * (1 - 0.75 * step(r, 0.40, 0.49))
     pupil = step(r, 0.22, 0.18)
     image = white + (iris - white) * step(r, 0.51, 0.46)
+    image = image * (1 - 0.35 * step(y, 0.12, 0.36))
     image = image * (1 - pupil) + 0.02 * pupil
     return _stack(image, 0.0, 1.0)
 

@@ -102,8 +102,8 @@ def mouth_bag(rim):
     turn = np.arange(count) * 2 * np.pi / count
     up = np.sin(turn)[:, None] * [0, 1, 0]
     rings = [rim, rim + 0.012 * up - [0, 0, 0.035], rim + 0.05 * up - [0, 0, 0.09]]
-    rings.append(rim * [0.95, 1, 1] + 0.12 * up - [0, 0, 0.25])
-    rings.append(rim.mean(0) + (rim - rim.mean(0)) * [0.02, 0.02, 0.02] - [0, 0, 0.42])
+    rings.append(rim * [0.95, 1, 1] + 0.10 * up - [0, 0, 0.20])
+    rings.append(rim.mean(0) + (rim - rim.mean(0)) * [0.02, 0.02, 0.02] - [0, 0, 0.34])
     depth = np.repeat([0.0, 0.18, 0.4, 0.65, 0.82], count)
     s = np.tile(0.5 + 0.5 * np.cos(turn), 5)
     t = depth * 0.8
@@ -209,10 +209,11 @@ def neck(width):
     Returns:
         A Block.
     """
-    y = np.linspace(-0.45, -1.42, 10)
-    flare = 0.10 * step(y, -1.0, -1.4)
-    profile = [(v, (0.47 + f) * width, (0.44 + f) * width, -0.62) for v, f in zip(y, flare)]
-    return _tube(profile, 30, "neck", NECK, step(y, -1.30, -0.75))
+    y = np.linspace(-0.52, -1.42, 10)
+    flare, slim = 0.10 * step(y, -1.0, -1.4), step(y, -0.5, -0.95)
+    wide, deep = 0.28 + 0.17 * slim + flare, 0.22 + 0.22 * slim + flare
+    profile = [(v, w * width, d * width, -0.76 + 0.12 * k) for v, w, d, k in zip(y, wide, deep, slim)]
+    return _tube(profile, 30, "neck", NECK, step(y, -1.30, -0.80))
 
 
 def torso(collar, build):
@@ -232,7 +233,9 @@ def torso(collar, build):
                (-1.27, 0.95, 0.68, -0.62), (-1.36, 1.35, 0.74, -0.64), (-1.50, 1.7, 0.8, -0.66),
                (-1.8, 1.95, 0.9, -0.66), (-2.6, 2.0, 1.0, -0.66)]  # fmt: skip
     profile = [(y, w * (build if w > 0.7 else 1), d, m) for y, w, d, m in profile]
-    return _tube(profile, 40, "cloth", CLOTH, np.zeros(len(profile)))
+    block = _tube(profile, 40, "cloth", CLOTH, np.zeros(len(profile)))
+    block.two_sided = True
+    return block
 
 
 def glasses(style):

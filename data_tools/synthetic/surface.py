@@ -116,8 +116,8 @@ def lid_edges(t):
     """
     arch = np.clip(1 - np.abs(t) ** 2.2, 0, 1)
     tilt = 0.010 * t
-    upper = 0.055 * arch**0.75 * (1 - 0.10 * t) + tilt
-    lower = -0.045 * arch**0.75 * (1 + 0.14 * t) + tilt
+    upper = 0.0505 * arch**0.72 * (1 - 0.10 * t) + tilt
+    lower = -0.044 * arch**0.8 * (1 + 0.14 * t) + tilt
     return upper, lower
 
 
