@@ -86,9 +86,9 @@ class RendererConfig:
     perceptual_weight: float = 4.0
     style_weight: float = 100.0
     pixel_weight: float = 10.0
-    warp_weight: float = 2.5  # perceptual term on the warped image alone
+    warp_weight: float = 10.0  # pixel term on the warped image alone
     gan_weight: float = 0.05
-    identity_weight: float = 1.0  # Eq. 6
+    identity_weight: float = 0.05  # Eq. 6: 0.1 of the perceptual gradient, a vector of 128 summed
     gan_start: int = 1000  # step at which the discriminator joins
     steps: int = 4000
     batch_size: int = 8  # frames

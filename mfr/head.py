@@ -50,16 +50,20 @@ def head_points(coefficients, places):
     """
     rotation = rotation_matrix(coefficients[:, MOTION_ANGLE])  # (B, 3, 3)
     eye = torch.tensor([0, 0, CAMERA_Z]).to(coefficients) - coefficients[:, MOTION_TRANS]  # (B, 3)
-    eye = (eye[:, None, :] @ rotation)[:, None]  # (B, 1, 1, 3): row vector times R is R^T p
+    eye = _turn(eye[:, None, None], rotation.transpose(1, 2))  # (B, 1, 1, 3): R^T p
     ray = torch.cat([places / ZOOM, -torch.ones_like(places[..., :1])], -1)
-    ray = (ray * ray.new_tensor([1, -1, 1])).reshape(1, -1, 3) @ rotation
-    ray = ray.reshape(-1, *places.shape[:2], 3)
+    ray = _turn((ray * ray.new_tensor([1, -1, 1]))[None], rotation.transpose(1, 2))
     radii = ray.new_tensor(RADII)
     o, d = (eye - ray.new_tensor(CENTRE)) / radii, ray / radii  # a unit sphere from here on
     a, b, c = (d * d).sum(-1), (o * d).sum(-1), (o * o).sum(-1)
     miss = (c - b * b / a).clamp(min=0)  # squared distance of the line from the centre
     depth = (-b - (a * (1 - miss)).clamp(min=0).sqrt()) / a
     return eye + depth[..., None] * ray, ray, miss.sqrt()
+
+
+def _turn(points, rotation):
+    """R p of points (B, h, w, 3); written as sums, which autocast leaves in full precision."""
+    return (points[..., None, :] * rotation[:, None, None]).sum(-1)
 
 
 def place_points(coefficients, points):
@@ -75,8 +79,8 @@ def place_points(coefficients, points):
         (B, h, w, 2), in halves of the frame.
     """
     rotation = rotation_matrix(coefficients[:, MOTION_ANGLE])
-    world = points.flatten(1, 2) @ rotation.transpose(1, 2) + coefficients[:, None, MOTION_TRANS]
-    x, y, z = world.unflatten(1, points.shape[1:3]).unbind(-1)
+    world = _turn(points, rotation) + coefficients[:, None, None, MOTION_TRANS]
+    x, y, z = world.unbind(-1)
     return torch.stack([x, -y], -1) * ZOOM / (CAMERA_Z - z)[..., None]
 
 

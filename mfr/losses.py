@@ -30,6 +30,25 @@ def perceptual_loss(fake, real):
     return _mean(fake, real, lambda x: x)
 
 
+def pixel_loss(fake, real, levels=3):
+    r"""mean_k mean |fake_k - real_k| over a pyramid, each level half the size of the one before.
+
+    Ours: coarse levels tell a flow which way to go when it is off by more than a pixel.
+
+    Args:
+        fake: (B, 3, h, w).
+        real: same shape.
+        levels: k = 0 .. levels - 1.
+
+    Returns:
+        A scalar.
+    """
+    difference, total = fake - real, 0.0
+    for level in range(levels):
+        total = total + (F.avg_pool2d(difference, 2**level) if level else difference).abs().mean()
+    return total / levels
+
+
 def gram(x):
     r"""G_ij = <x_i, x_j> / (C h w) over the places of a map.
 
@@ -150,7 +169,7 @@ def renderer_loss(rendered, real, config, V=None, features=None, discriminator=N
     fake = rendered.image
     terms = {}
     if config.pixel_weight:
-        terms["pixel"] = (fake - real).abs().mean()
+        terms["pixel"] = pixel_loss(fake, real)
     if features and (config.perceptual_weight or config.style_weight):
         with torch.no_grad():
             true_maps = features(real)
@@ -160,7 +179,7 @@ def renderer_loss(rendered, real, config, V=None, features=None, discriminator=N
     if config.style_weight and features:
         terms["style"] = style_loss(maps, true_maps)
     if config.warp_weight:
-        terms["warp"] = (rendered.warped - real).abs().mean()
+        terms["warp"] = pixel_loss(rendered.warped, real)
     if config.identity_weight and V:
         terms["identity"] = identity_loss(V, fake, real)
     if config.gan_weight and discriminator:
