@@ -118,7 +118,12 @@ def _band_power(settings, sound, width):
     length = settings.fft_length or scipy.fft.next_fast_len(width, real=True)
     if length < width:
         raise ValueError(f"fft_length {length} is shorter than the window of {width} samples")
-    window = scipy.signal.get_window(settings.window, width)
+    try:
+        window = scipy.signal.get_window(settings.window, width)
+    except ValueError as error:
+        raise ValueError(
+            f"window {settings.window!r} is unknown; allowed: names of scipy.signal.get_window"
+        ) from error
     bank = mel_bands(settings, sound.rate, length)
     used = 1 + int(np.flatnonzero(bank.any(axis=0)).max(initial=0))  # no weight above
     bank = bank[:, :used].T
