@@ -65,7 +65,7 @@ def eyeball(side, rings=9, spokes=22):
     xyz = EYE_RADIUS * np.concatenate([flat, z[:, None]], 1)
     disc = (angle[..., None] / 1.45 * unit).reshape(-1, 2)
     uv = to_atlas("eye", 0.5 + 0.5 * disc[:, 0] * side, 0.5 - 0.5 * disc[:, 1])
-    centre = [side * EYE[0], EYE[1], EYE_Z - 0.018]
+    centre = [side * EYE[0], EYE[1], EYE_Z]
     triangles = grid_triangles(rings, spokes, closed=True)
     return Block(xyz + centre, uv, triangles, EYES)
 

@@ -26,7 +26,8 @@ SKULL = (  # centre and radii of ellipsoids that all hold CENTRE: cranium, face,
 EYE = np.array([0.305, 0.115])  # of the right eye in the image; the left one is its mirror
 EYE_WIDTH = 0.157  # half the lid opening
 EYE_RADIUS = 0.125
-EYE_Z = 0.015  # centre of the eyeball
+LID_Z = 0.015  # centre of the sphere on which the lids lie
+EYE_Z = -0.003  # centre of the eyeball
 LID = 0.013  # thickness
 MOUTH_Y, MOUTH_WIDTH = -0.515, 0.245
 GAP = 0.022  # half the height of the mouth's slit in u
@@ -232,7 +233,7 @@ def _lids(x, y, xyz):
     dx, dy = np.abs(x) - EYE[0], y - EYE[1]
     reach = np.sqrt((dx / 1.25) ** 2 + dy**2)
     near = step(reach, 0.150, 0.085) * (xyz[:, 2] > -0.3)
-    ball = EYE_Z + lid_height(dx, dy)
+    ball = LID_Z + lid_height(dx, dy)
     crease = -0.012 * np.exp(-(((dy - 0.088 + 1.2 * dx**2) / 0.014) ** 2)) * step(abs(dx), 0.19, 0.1)
     xyz[:, 2] = xyz[:, 2] * (1 - near) + (ball + crease) * near
     return xyz
