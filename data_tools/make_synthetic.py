@@ -15,7 +15,9 @@ import shutil
 import signal
 import sys
 import time
-from multiprocessing import get_context
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -143,7 +145,7 @@ def _film(path, order, role, coefficients):
 
 
 def _stills(path, order, role, coefficients):
-    r"""Render a few moments of one side of a clip into a folder of pictures, whole or not at all."""
+    r"""Render a few moments of one side of a clip into a folder, whole or not at all."""
     from PIL import Image
 
     moments = np.unique(np.linspace(0, len(coefficients) - 1, order.stills).round().astype(int))
@@ -240,6 +242,7 @@ def make(
     Raises:
         ValueError: an argument is out of range, or the folder holds something else.
         InterruptedError: stopped from outside; the same call goes on later.
+        OSError: the disk is full, or a worker was killed.
     """
     out, workers = Path(out), workers or len(os.sched_getaffinity(0))
     if seed < 0:
@@ -283,22 +286,31 @@ def _work(orders, workers, report):
     workers = min(workers, len(orders))
     if workers <= 1:
         return _follow(map(make_clip, orders), len(orders), report)
-    pool = get_context("spawn").Pool(workers, _start_worker)
+    others = set(active_children())
     try:
-        _follow(pool.imap_unordered(make_clip, orders), len(orders), report)
-        pool.close()
+        with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker) as pool:
+            try:
+                made = as_completed([pool.submit(make_clip, order) for order in orders])
+                _follow((future.result() for future in made), len(orders), report)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                for child in set(active_children()) - others:
+                    child.terminate()
+                raise
+    except BrokenProcessPool:
+        raise OSError(
+            "a worker died (no memory left?); the same command goes on, best with --workers 1"
+        ) from None
     finally:
-        pool.terminate()
-        pool.join()
         remove_leftovers(orders[0].out)
 
 
 def _start_worker():
-    r"""One thread a process; the keyboard's interrupt is the parent's business."""
+    r"""One thread a process; the keyboard's interrupt is the parent's, who ends us tidily."""
     import torch
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, lambda signum, frame: sys.exit(1))  # closes files on its way
     torch.set_num_threads(1)
 
 
@@ -318,7 +330,8 @@ def _follow(results, total, report):
                        f"{left // 60}:{left % 60:02d} left")  # fmt: skip
     except KeyboardInterrupt:
         raise InterruptedError(
-            f"stopped after {done} of {total} clips, each whole; the same command goes on"
+            f"stopped after {done} of {total} clips; what is there is whole, "
+            "the same command goes on"
         ) from None
 
 
@@ -335,9 +348,11 @@ def _arguments(argv):
     parser.add_argument("--seed", type=int, default=0, help="same seed, same set (0)")
     parser.add_argument("--no-video", action="store_true", help="no videos")
     parser.add_argument("--stills", type=int, default=0, metavar="N",
-                        help="N pictures of each video: enough to train on, quicker to make")  # fmt: skip
+                        help="N pictures of each video: enough to train on, quicker to make",
+                        )  # fmt: skip
     parser.add_argument("--randomise", action="store_true",
-                        help="vary light, background, blur, noise and compression by video")  # fmt: skip
+                        help="vary light, background, blur, noise and compression by video",
+                        )  # fmt: skip
     parser.add_argument("--sheet", type=Path, help="also draw 24 people into this picture")
     parser.add_argument("--plot", type=Path, help="also draw one conversation into this picture")
     parser.add_argument("--workers", type=int, help="processes (one a core)")
@@ -352,11 +367,22 @@ def main(argv=None):
 
     Raises:
         ValueError: there is nothing to do, or an argument is out of range.
+        InterruptedError: stopped from outside.
     """
     arguments = _arguments(argv)
     signal.signal(signal.SIGTERM, _stop)
     if not (arguments.out or arguments.sheet or arguments.plot):
         raise ValueError("nothing to do: give --out FOLDER, --sheet PICTURE or --plot PICTURE")
+    try:
+        _draw(arguments)
+        if arguments.out:
+            _make_and_tell(arguments)
+    except KeyboardInterrupt:
+        raise InterruptedError("stopped; what is there is whole") from None
+
+
+def _draw(arguments):
+    r"""The pictures that were asked for."""
     if arguments.sheet:
         from data_tools.synthetic import sheet
 
@@ -367,8 +393,6 @@ def main(argv=None):
 
         conversation_plot.draw(arguments.plot, arguments.seed)
         print(f"plot     {arguments.plot}")
-    if arguments.out:
-        _make_and_tell(arguments)
 
 
 def _make_and_tell(arguments):

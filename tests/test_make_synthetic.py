@@ -1,4 +1,4 @@
-r"""Synthetic sets on disk: whole, repeatable, resumable, honest about their people; and inspect_data.
+r"""Synthetic sets on disk: whole, repeatable, resumable, honest about people; and inspect_data.
 
 Oracles: the bytes of a second run, mfr's own readers, the file system after a run was stopped, was
 refused the disk, or was given nonsense; defects put into a folder by hand.
@@ -211,8 +211,8 @@ def test_folders_with_something_else_are_left_alone(demo, tmp_path):
 def run(*arguments, **options):
     """Start the command line in a process of its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", "data_tools.make_synthetic", *map(str, arguments)], cwd=ROOT, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        [sys.executable, "-m", "data_tools.make_synthetic", *map(str, arguments)],
+        cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         env={**os.environ, "OMP_NUM_THREADS": "1"}, **options,
     )  # fmt: skip
 
@@ -235,7 +235,8 @@ def test_an_interrupt_leaves_whole_files_and_one_line(tmp_path):
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 2
-    assert errors.count("\n") == 1 and "of 483 clips, each whole; the same command goes on" in errors
+    assert errors.count("\n") == 1
+    assert "of 483 clips; what is there is whole, the same command goes on" in errors
     assert_whole(tmp_path / "set")
 
 

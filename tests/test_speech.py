@@ -70,7 +70,7 @@ def test_plan_does_not_depend_on_the_sample_rate(rate):
 
 
 def test_formant_response_is_the_cascade_of_biquads():
-    formants, bandwidths = np.array([[310.0, 870.0, 2250.0], [700.0, 1200.0, 2500.0]]), (70, 90, 130)
+    formants, bandwidths = np.array([[310.0, 870, 2250], [700.0, 1200, 2500]]), (70, 90, 130)
     frequencies = np.arange(50, 7900, 97.0)
     found = sound.formant_response(formants, bandwidths, frequencies, SR)
     for row, expected in zip(found, formants):
