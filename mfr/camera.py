@@ -77,13 +77,21 @@ def crop_to_frame(points, transform_params):
         (..., N, 2) u, v in the original picture, v upwards [pixels].
 
     Raises:
-        ValueError: a last axis has the wrong width.
+        ValueError: a last axis has the wrong width, or a scale is not above 0.
     """
-    x, params = as_tensor(points), as_tensor(transform_params)
+    x, params = as_tensor(points), _checked(transform_params)
     check_width("points", x, 2)
-    check_width("transform_params", params, 5)
     params = params.to(x).unsqueeze(-2)
     return like(points, params[..., 3:] + (x - CROP_CENTRE) / params[..., 2:3])
+
+
+def _checked(transform_params):
+    params = as_tensor(transform_params)
+    check_width("transform_params", params, 5)
+    if not (params[..., 2] > 0).all():
+        scale = params[..., 2].min().item()
+        raise ValueError(f"transform_params hold the scale {scale}; allowed: above 0")
+    return params
 
 
 def frame_camera(transform_params):
@@ -98,10 +106,9 @@ def frame_camera(transform_params):
         (focal (...,), centre (..., 2)) [pixels of the 256x256 frame], v upwards.
 
     Raises:
-        ValueError: the last axis is not 5 wide.
+        ValueError: the last axis is not 5 wide, or a scale is not above 0.
     """
-    params = as_tensor(transform_params)
-    check_width("transform_params", params, 5)
+    params = _checked(transform_params)
     size, scale, middle = params[..., :2], params[..., 2], params[..., 3:]
     grow = FRAME_SIZE / size.amin(-1)
     centre = FRAME_SIZE / 2 + grow.unsqueeze(-1) * (middle - size / 2)
@@ -124,7 +131,8 @@ def to_frame_camera(coeff, transform_params):
         (..., D), trans alone changed.
 
     Raises:
-        ValueError: coeff has fewer than 3 numbers, or the params are not 5 wide.
+        ValueError: coeff has fewer than 3 numbers, the params are not 5 wide, or a scale is not
+            above 0.
     """
     x = as_tensor(coeff)
     if x.ndim == 0 or x.shape[-1] < 3:

@@ -14,6 +14,7 @@ from mfr.camera import (
     rotation_matrix, to_frame_camera,
 )  # fmt: skip
 from mfr.files import atomic, existing
+from mfr.matfile import read_mat
 
 ID, EXP, TEX = slice(0, 80), slice(80, 144), slice(144, 224)  # shape, expression, skin
 ANGLE, GAMMA, TRANS = slice(224, 227), slice(227, 254), slice(254, 257)  # [rad], light, [units]
@@ -244,23 +245,14 @@ def load_mat(path):
         (coeff (L, 257) float32, transform_params (L, 5) float32 or None).
 
     Raises:
-        ValueError: no such file, not a .mat, damaged, or its content is not what is said above;
-            the message names the file, what was found and what is allowed.
+        ValueError: no such file, not a .mat, damaged, or not of that content; the message names the
+            file, what was found and what is allowed.
     """
-    from scipy.io import loadmat, whosmat
-
-    path = existing(path, "coefficients")
-    try:
-        content = loadmat(path, variable_names=["coeff", "transform_params", *ORDERS["coeff"]])
-        names = [name for name, *_ in whosmat(path)]
-    except NotImplementedError as error:
-        raise ValueError(f"{path}: is a MATLAB 7.3 file; allowed: version 5 (save -v7)") from error
-    except Exception as error:  # a damaged file makes scipy's reader stumble in any way
-        raise ValueError(f"{path}: cannot be read as a .mat file ({error})") from error
+    content = read_mat(existing(path, "coefficients"))
     if "coeff" in content:
         coeff = _column(path, content, "coeff", COEFF_DIM)
     else:
-        coeff = _from_parts(path, content, names)
+        coeff = _from_parts(path, content)
     if "transform_params" not in content:
         return coeff, None
     params = _column(path, content, "transform_params", 5)
@@ -268,11 +260,11 @@ def load_mat(path):
     return coeff, params
 
 
-def _from_parts(path, content, names):
+def _from_parts(path, content):
     """(L, 257) of a file that holds id, exp, tex, angle, gamma, trans one by one."""
     if not all(part in content for part in ORDERS["coeff"]):
         raise ValueError(
-            f"{path}: holds {', '.join(names) or 'nothing'}; needed: coeff, or all of "
+            f"{path}: holds {', '.join(content) or 'nothing'}; needed: coeff, or all of "
             f"{', '.join(ORDERS['coeff'])}"
         )
     parts = [_column(path, content, part, WIDTHS[part]) for part in ORDERS["coeff"]]
@@ -292,14 +284,16 @@ def _check_lengths(path, coeff, params):
 def _column(path, content, name, width):
     """One (L, width) table of a file, as float32."""
     table = content[name]
-    if not isinstance(table, np.ndarray) or table.dtype.kind not in "fiu":
-        kind = getattr(table, "dtype", type(table).__name__)
-        raise ValueError(f"{path}: {name} holds {kind}; allowed: real numbers")
+    if isinstance(table, str) or table.dtype.kind not in "fiu":
+        found = table if isinstance(table, str) else table.dtype
+        raise ValueError(f"{path}: {name} holds {found}; allowed: real numbers")
     if table.ndim != 2 or table.shape[1] != width or len(table) == 0:
         raise ValueError(f"{path}: {name} is {table.shape}; allowed: (L, {width}) with L >= 1")
     if not np.isfinite(table).all():
-        frame = int(np.flatnonzero(~np.isfinite(table).all(axis=1))[0])
-        raise ValueError(f"{path}: {name} holds NaN or infinity in frame {frame}; allowed: finite")
+        frame, column = np.argwhere(~np.isfinite(table))[0]
+        raise ValueError(
+            f"{path}: {name} holds {table[frame, column]} in frame {frame}; allowed: finite numbers"
+        )
     return np.ascontiguousarray(table, np.float32)
 
 
