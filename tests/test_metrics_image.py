@@ -25,6 +25,7 @@ def picture(name, height=192, width=256):
     made = {
         "noise": noise, "fine": box(noise, 1), "coarse": box(noise, 3), "discs": box(discs, 2),
         "face": box(face, 1), "faint dots": dots, "ramp": x * 255 // (width - 1),
+        "step": 20 + 90 * (x > 150) + 90 * (x > 151),
     }  # fmt: skip
     return made[name].clip(0, 255).astype(np.uint8)
 

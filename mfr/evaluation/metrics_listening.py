@@ -249,24 +249,30 @@ def _refuse_constant(name, rows):
 
 
 def _kmeans(rows, clusters, generator):
-    """Centres (k, D): k-means++ to begin, then Lloyd's rounds until no row changes its cell."""
-    centres = rows[generator.integers(len(rows), size=1)]
-    for _ in range(clusters - 1):
-        nearest = _squared(rows, centres).min(1)
-        total = nearest.sum()
-        chances = nearest / total if total > 0 else None  # None: every row already is a centre
-        centres = np.vstack([centres, rows[generator.choice(len(rows), p=chances)]])
+    """Centres (k, D): Lloyd's rounds until no row changes its cell."""
+    centres = _kmeans_start(rows, clusters, generator)
     cells = None
     for _ in range(KMEANS_ROUNDS):
         found = _nearest(rows, centres)
         if cells is not None and (found == cells).all():
             break
         cells = found
-        sums = np.zeros_like(centres)
-        np.add.at(sums, cells, rows)
         counts = np.bincount(cells, minlength=clusters)[:, None]
-        centres = np.where(counts > 0, sums / np.maximum(counts, 1), centres)
+        sums = [np.bincount(cells, column, minlength=clusters) for column in rows.T]
+        centres = np.where(counts > 0, np.stack(sums, axis=1) / np.maximum(counts, 1), centres)
     return centres
+
+
+def _kmeans_start(rows, clusters, generator):
+    """Rows drawn one by one, with chances as their squared distance from those already drawn."""
+    drawn = [rows[generator.integers(len(rows))]]
+    nearest = _squared(rows, drawn[0][None])[:, 0]
+    for _ in range(clusters - 1):
+        total = nearest.sum()
+        chances = nearest / total if total > 0 else None  # None: every row already is a centre
+        drawn.append(rows[generator.choice(len(rows), p=chances)])
+        nearest = np.minimum(nearest, _squared(rows, drawn[-1][None])[:, 0])
+    return np.stack(drawn)
 
 
 def _nearest(rows, centres):
