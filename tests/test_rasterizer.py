@@ -4,6 +4,7 @@ projected points, and what a picture of a solid head must look like."""
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import binary_fill_holes
 
 from data_tools.synthetic import parts
 from data_tools.synthetic.face_model import EXPRESSIONS, FaceModel, project, sample_person
@@ -39,7 +40,8 @@ def slow_render(screen, triangles, two_sided, size, margin=1e-3):
     column, row = np.meshgrid(np.arange(size) + 0.5, np.arange(size) + 0.5)
     for number, triangle in enumerate(triangles):
         p = screen[triangle]
-        area = np.cross(p[1, :2] - p[0, :2], p[2, :2] - p[0, :2])
+        (ax, ay), (bx, by) = p[1, :2] - p[0, :2], p[2, :2] - p[0, :2]
+        area = ax * by - ay * bx
         if area == 0 or (area > 0 and not two_sided[number]):
             continue
         share = []
@@ -163,22 +165,9 @@ def test_no_hole_inside_the_head(model, seed):
     person = sample_person(np.random.default_rng(seed))
     drawn = render(model, rows(person, 4, seed), person, 128)
     for mask in drawn.mask[:, 0].numpy() > 0:
-        outside = np.zeros_like(mask)
-        outside[0], outside[:, 0], outside[:, -1] = ~mask[0], ~mask[:, 0], ~mask[:, -1]
-        for _ in range(400):  # flood the background from the frame's edge
-            grown = outside.copy()
-            for axis, by in ((0, 1), (0, -1), (1, 1), (1, -1)):
-                moved = np.roll(outside, by, axis)
-                edge = [slice(None)] * 2
-                edge[axis] = 0 if by == 1 else -1
-                moved[tuple(edge)] = False
-                grown |= moved & ~mask
-            if np.array_equal(grown, outside):
-                break
-            outside = grown
-        face = np.zeros_like(mask)
-        face[40:105, 44:84] = True
-        assert not (face & ~mask & ~outside).any()
+        holes = binary_fill_holes(mask) & ~mask
+        holes[:, :32] = holes[:, -32:] = False  # daylight between glasses, ears and hair is no hole
+        assert not holes.any()
 
 
 def test_open_jaw_shows_the_mouth_and_shut_lids_hide_the_eyes(model, person):

@@ -159,14 +159,19 @@ def _head_blocks(skin):
     for side, rim in zip((-1, 1), skin.eyes):
         blocks.append(_eyeball_rows(parts.eyeball(side), side))
         strip = parts.lid_strip(skin.xyz[rim])
-        blocks.append((strip, np.tile(id_rows[rim], (2, 1, 1)), np.tile(exp_rows[rim], (2, 1, 1))))
+        blocks.append((strip, _ring_rows(id_rows[rim], 2), _ring_rows(exp_rows[rim], 2)))
     bag = parts.mouth_bag(skin.xyz[skin.mouth])
-    blocks.append((bag, np.tile(id_rows[skin.mouth], (5, 1, 1)), np.tile(exp_rows[skin.mouth], (5, 1, 1))))
+    blocks.append((bag, _ring_rows(id_rows[skin.mouth], 4), _ring_rows(exp_rows[skin.mouth], 4)))
     for piece, jaw in ((parts.teeth(True), 0), (parts.teeth(False), 1), (parts.tongue(), 0.92)):
         blocks.append(_teeth_rows(piece, jaw))
     for side in (-1, 1):
         blocks.append(_ear_rows(parts.ear(side), side))
     return blocks
+
+
+def _ring_rows(rows, count):
+    """Rows of rings behind a rim that follow it, and of a last one that goes with its middle."""
+    return np.concatenate([rows] * count + [np.broadcast_to(rows.mean(0), rows.shape)])
 
 
 def _point(rest):

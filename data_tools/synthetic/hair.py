@@ -126,9 +126,9 @@ def _paths(style, look, angle, turn, noise):
     stop = np.minimum(stop, _first(np.linalg.norm(ray, axis=-1) > 1.44))
     end = ray[np.maximum(stop - 1, 1), np.arange(COLUMNS + 1)]
     ahead = np.stack([np.cos(angle[:1]), np.sin(angle[:1])], -1)  # along the parting
-    start = CROWN + 0.40 * front[:, None] * ahead
+    start = CROWN + 0.37 * front[:, None] * ahead
     t = np.linspace(0, 1, ROWS)[:, None, None]
-    u = start + (end - start) * t + 0.10 * (front[:, None] * ahead) * np.sin(np.pi * t)
+    u = start + (end - start) * t + 0.03 * (front[:, None] * ahead) * np.sin(np.pi * t)
     points = _scalp(u)
     return points, hairline(points, look.hairline)
 

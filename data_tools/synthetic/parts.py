@@ -71,7 +71,7 @@ def eyeball(side, rings=9, spokes=22):
 
 
 def lid_strip(rim):
-    r"""The thickness of the lids: a strip from the rim back to the eyeball.
+    r"""The thickness of the lids and the socket: strips from the rim back behind the eyeball.
 
     Args:
         rim: (N, 3) points around the opening.
@@ -81,12 +81,13 @@ def lid_strip(rim):
     """
     centre = rim.mean(0)
     behind = centre + (rim - centre) * [0.97, 0.93, 1.0] - [0, 0, 0.045]
+    deep = centre + (rim - centre) * 0.02 - [0, 0, 0.17]
     angle = np.arange(len(rim)) / len(rim)
     s = 0.5 + 0.5 * np.cos(2 * np.pi * angle)
     top = np.sin(2 * np.pi * angle) >= 0
     front = to_atlas("mouth", s, np.where(top, 0.86, 0.97))
-    uv = np.concatenate([front, front])
-    return Block(np.concatenate([rim, behind]), uv, grid_triangles(2, len(rim), True)[:, [0, 2, 1]], EYES)
+    triangles = grid_triangles(3, len(rim), True)[:, [0, 2, 1]]
+    return Block(np.concatenate([rim, behind, deep]), np.tile(front, (3, 1)), triangles, EYES)
 
 
 def mouth_bag(rim):
