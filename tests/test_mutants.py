@@ -43,7 +43,7 @@ class Mutant(NamedTuple):
 
 
 ROWS = [
-    Mutant(file, old, new, f"{tests}::{name}")
+    Mutant(file, old, new, name if "::" in name else f"{tests}::{name}")
     for file, (tests, rows) in MUTANTS.items()
     for old, new, name in rows
 ]
@@ -106,13 +106,23 @@ def unmutated(tests):
     return "clean" if code == 0 else text
 
 
+def warm_up():
+    r"""Import once, before any fork, what the tests need; torch.testing alone takes a second."""
+    import scipy.io
+    import scipy.signal
+    import scipy.stats  # noqa: F401
+    import torch
+
+    torch.set_num_threads(1)
+    one = torch.ones(1, dtype=torch.float64, requires_grad=True)
+    torch.testing.assert_close(one, one)
+    torch.autograd.gradcheck(torch.square, one)
+
+
 def work(root):
     r"""Read jobs from standard input, write verdicts to standard output."""
-    if Path(root) == ROOT:  # imported once here, not in every child
-        import scipy.signal  # noqa: F401
-        import torch
-
-        torch.set_num_threads(1)
+    if Path(root) == ROOT:
+        warm_up()
     sys.dont_write_bytecode = True  # a stale .pyc would hide a bug of the same length
     jobs = json.load(sys.stdin)
     with tempfile.TemporaryDirectory() as folder:
