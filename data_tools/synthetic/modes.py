@@ -97,12 +97,12 @@ def _head_modes(x, s, sign, y, z):
     return [
         {"x": 0.075 * x},
         {"y": 0.07 * y},
-        {"x": 0.11 * x * low},
+        {"x": 0.09 * x * low},
         {"y": -0.085 * chin},
         {"z": 0.07 * bump(x, y, 0, -0.82, 0.2, 0.12)},
-        {"x": 0.22 * x * step(y, -0.5, -0.85)},
+        {"x": 0.15 * x * step(y, -0.5, -0.85)},
         {"x": 0.035 * sign * cheek, "z": 0.045 * cheek},
-        {"x": 0.075 * sign * jowl, "z": 0.05 * jowl},
+        {"x": 0.052 * sign * jowl, "z": 0.04 * jowl},
         {"y": 0.09 * step(y, 0.3, 0.9)},
         {"z": -0.09 * step(y, 0.25, 0.8)},
         {"z": 0.035 * bump(s, y, 0.2, 0.29, 0.18, 0.06)},
@@ -154,7 +154,8 @@ def _mouth_modes(x, s, sign, y, front):
     """Width, height and fullness of the lips."""
     off = y - mouth_line(x)
     near = bump(x, off, 0, 0, 0.28, 0.11) * front
-    up, down = step(off, 0, 0.03), step(off, 0, -0.03)
+    across = step(s, MOUTH_WIDTH + 0.04, MOUTH_WIDTH - 0.06)
+    up, down = across * step(off, 0, 0.03), across * step(off, 0, -0.03)
     return [
         {"x": 0.18 * x * near},
         {"y": 0.5 * np.minimum(off, 0.1) * near * up, "z": 0.02 * near * up},

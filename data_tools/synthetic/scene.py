@@ -112,7 +112,7 @@ def atlas(model, scene, tex):
         image = scene.rooms.clone()
         skin = torch.as_tensor(np.clip(skin, 0, 1)).to(image)
         image[:, : skin.shape[1], : skin.shape[2]] = skin
-        tone = skin[:3, 330:380, 180:330].mean((1, 2))
+        tone = torch.cat([skin[:3, 255:285, a : a + 30] for a in (165, 317)], 2).mean((1, 2))
         for room in ("ear", "neck"):
             left, top, width, height = ROOMS[room]
             image[:3, top : top + height, left : left + width] *= tone[:, None, None]

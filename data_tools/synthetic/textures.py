@@ -96,8 +96,8 @@ class SkinPalette:
         freckles = _speckle(5, 2.2) * (bump(s, y, 0.25, -0.12, 0.22, 0.12) * front)
         rows = [
             (one, (-0.165, -0.188, -0.180)),
-            (one, (0.010, -0.014, -0.010)),
-            (one, (0.003, 0.007, -0.014)),
+            (one, (0.008, -0.010, -0.008)),
+            (one, (0.003, 0.004, -0.010)),
             (lip, (0.012, -0.035, -0.028)),
             (lip, (-0.032, -0.034, -0.027)),
             (cheek, (0.010, -0.045, -0.035)),
@@ -146,8 +146,8 @@ def _colour_waves(count):
     for k in range(count):
         frequency = rng.standard_normal(2) * (1.5 + 6.0 * k / count)
         value = np.cos(x * frequency[0] + y * frequency[1] + rng.uniform(0, 6.28))
-        tint = np.array([1, 1, 1]) + 0.5 * rng.standard_normal(3)
-        waves.append(0.0035 * value * tint[:, None, None])
+        tint = np.array([1, 1, 1]) + 0.3 * rng.standard_normal(3)
+        waves.append(0.003 * value * tint[:, None, None])
     return torch.as_tensor(np.array(waves), dtype=torch.float32)
 
 
@@ -315,8 +315,9 @@ def _beard(palette, look, rng):
     lip = step(np.abs(off) - lip_border(x, np.sign(off)), 0.0, 0.018)
     lip = np.maximum(lip, step(s, MOUTH_WIDTH - 0.01, MOUTH_WIDTH + 0.02))
     soul = bump(x, y, 0, -0.66, 0.05, 0.03)
-    chin = step(s, 0.24, 0.17) * step(y, -0.66, -0.72) + soul + step(np.abs(s - 0.27), 0.05, 0.02) * step(y, -0.45, -0.52) * step(y, -0.9, -0.7)
-    bare = step(off, -0.16, -0.2) + step(s, 0.19, 0.24)
+    sides = gauss(s, 0.255, 0.022) * step(y, -0.46, -0.56) * step(y, -0.86, -0.72)
+    chin = step(s, 0.25, 0.16) * step(y, -0.65, -0.74) + soul + 0.8 * sides
+    bare = step(off, -0.12, -0.21) + step(s, 0.15, 0.26)
     full = cheek * np.clip(bare + soul + (off > 0) * (s > 0.2), 0, 1)
     amount = ((0.45 * (full + 0.8 * moustache)), moustache, moustache + chin, full + moustache)[look.beard - 1]
     hairs = _strands(palette, 0.2 * np.sign(x), 110, rng)
