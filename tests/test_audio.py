@@ -37,7 +37,8 @@ def tone_and_noise(rate, seconds):
 
 
 def sine(rate, frequency, seconds=1.0, amplitude=1.0, phase=0.1):
-    return amplitude * np.sin(2 * np.pi * frequency * np.arange(round(rate * seconds)) / rate + phase)
+    t = np.arange(round(rate * seconds)) / rate
+    return amplitude * np.sin(2 * np.pi * frequency * t + phase)
 
 
 def voice(rate, seconds=1.0):
@@ -226,6 +227,13 @@ def test_frame_k_hears_its_own_window_and_nothing_else():
             x = np.zeros(rate // 4)
             x[n] = 1
             assert (rms_energy(x, rate)[3] > -80) == heard
+
+
+def test_window_that_begins_before_the_sound_sees_silence_there():
+    x = tone_and_noise(16000, 0.2)  # at 60 fps the first window begins 4 ms too early
+    energy = [10 * math.log10(np.mean(frame**2)) for frame in windows(x, 16000, fps=60)]
+    assert np.allclose(rms_energy(x, 16000, fps=60), energy, rtol=1e-9)
+    assert energy[0] < 20 * math.log10(np.sqrt(np.mean(x[:333] ** 2)))
 
 
 # ---- MFCC ----

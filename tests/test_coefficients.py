@@ -130,7 +130,8 @@ def test_wrong_shapes_are_refused_by_name_value_and_what_is_allowed(call, messag
 
 
 def test_stats_are_those_of_all_frames_at_once(rng):
-    clips = [3 + 2 * rng.standard_normal((n, 7)) @ np.diag(np.arange(1, 8)) for n in (1, 2, 11, 101)]
+    spread = np.diag(np.arange(1, 8))
+    clips = [3 + 2 * rng.standard_normal((n, 7)) @ spread for n in (1, 2, 11, 101)]
     everything = np.concatenate(clips)
     for given in (clips, [everything], iter(clips), [*clips, np.zeros((0, 7))]):
         stats = Statistics.fit(given)
@@ -213,6 +214,9 @@ def test_rotation_signs_are_those_of_the_image():
     assert np.allclose(turned(NOSE, pitch=0.3), [0, -np.sin(0.3), np.cos(0.3)])  # nose down
     assert np.allclose(turned(NOSE, yaw=0.3), [np.sin(0.3), 0, np.cos(0.3)])  # nose to the right
     assert np.allclose(turned(RIGHT, roll=0.3), [np.cos(0.3), np.sin(0.3), 0])  # right eye up
+    assert np.allclose(turned(RIGHT, yaw=0.3), [np.cos(0.3), 0, -np.sin(0.3)])  # and back
+    assert np.allclose(turned(TOP, pitch=0.3), [0, np.cos(0.3), np.sin(0.3)])  # brow to the front
+    assert np.allclose(turned(TOP, roll=0.3), [-np.sin(0.3), np.cos(0.3), 0])
     assert np.allclose(turned(RIGHT, pitch=0.3), RIGHT)
     assert np.allclose(turned(TOP, yaw=0.3), TOP)
     assert np.allclose(turned(NOSE, roll=0.3), NOSE)
@@ -453,6 +457,11 @@ def test_mat_that_is_none_is_refused(tmp_path):
         path.write_bytes(content)
         with pytest.raises(ValueError, match="b.mat: is not a MATLAB file; allowed: .* version 5"):
             load_mat(path)
+    save_mat(path, np.ones((5, 257)))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-9])
+    with pytest.raises(ValueError, match=r"is damaged or cut short \(\d+ bytes announced, \d+ there"):
+        load_mat(path)
     path.write_bytes(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + b"\x89HDF" + b"\0" * 500)
     with pytest.raises(ValueError, match="b.mat: is a MATLAB 7.3 file; allowed: version 5"):
         load_mat(path)
