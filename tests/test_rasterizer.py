@@ -7,10 +7,11 @@ import torch
 
 from data_tools.synthetic import parts
 from data_tools.synthetic.face_model import EXPRESSIONS, FaceModel, project, sample_person
+from data_tools.synthetic.coverage import visible_triangles
 from data_tools.synthetic.rasterizer import landmarks, motion, render, vertex_normals
-from data_tools.synthetic.rasterizer import visible_triangles, world_vertices
+from data_tools.synthetic.rasterizer import world_vertices
 from data_tools.synthetic.scene import triangles_around
-from data_tools.synthetic.surface import inside
+from data_tools.synthetic.skin_mesh import inside
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from data_tools.synthetic import parts
-from data_tools.synthetic.atlas import HEIGHT, ROOMS, WIDTH
+from data_tools.synthetic import dress
+from data_tools.synthetic.atlas import ROOMS
 from data_tools.synthetic.backdrop import background
 from data_tools.synthetic.hair import hair_blocks
 from data_tools.synthetic.modes import identity_modes
 from data_tools.synthetic.paint import paint_rooms
-from data_tools.synthetic.textures import paint_skin
+from data_tools.synthetic.skin_paint import paint_skin
 
 
 @dataclass
@@ -42,10 +42,10 @@ def build_scene(model, look):
     Returns:
         A Scene whose first vertices are the model's own.
     """
-    extra = [parts.neck(look.neck_width), parts.torso(look.collar, look.build)]
+    extra = [dress.neck(look.neck_width), dress.torso(look.collar, look.build)]
     extra += hair_blocks(look)
     if look.glasses:
-        extra.append(parts.glasses(look.glasses - 1))
+        extra.append(dress.glasses(look.glasses - 1))
     blocks = model.blocks + extra
     offsets = np.cumsum([0] + [len(b.xyz) for b in blocks])
     rows = [model.id_basis.cpu().numpy()] + [_follow(block) for block in extra]
@@ -118,6 +118,3 @@ def atlas(model, scene, tex):
             image[:3, top : top + height, left : left + width] *= tone[:, None, None]
         scene.atlases[key] = image
     return scene.atlases[key]
-
-
-assert ROOMS["skin"][2:] == (512, 512) and (WIDTH, HEIGHT) == (768, 512)
