@@ -115,7 +115,8 @@ def test_vertex_normals_match_a_loop():
             total = torch.zeros(3, dtype=torch.float64)
             for i, j, k in triangles.tolist():
                 if v in (i, j, k):
-                    total += torch.linalg.cross(world[b, j] - world[b, i], world[b, k] - world[b, i])
+                    first, second = world[b, j] - world[b, i], world[b, k] - world[b, i]
+                    total += torch.linalg.cross(first, second)
             torch.testing.assert_close(ours[b, v], total / total.norm(), rtol=1e-9, atol=1e-12)
 
 
@@ -138,7 +139,8 @@ def test_motion_is_the_finite_difference_of_projected_points(person):
         distance, s, t = torch.linalg.solve(system, a - eye)
         share = torch.stack([1 - s - t, s, t])
         places = [project((share[:, None] * w[corners]).sum(0), size)[:2] for w in worlds]
-        torch.testing.assert_close(flow[0, :, row, column], places[0] - places[1], rtol=1e-6, atol=1e-6)
+        expected = places[0] - places[1]
+        torch.testing.assert_close(flow[0, :, row, column], expected, rtol=1e-6, atol=1e-6)
     assert 0.5 < valid[nearest[None, None] >= 0].mean() <= 1
 
 

@@ -122,7 +122,8 @@ def _bookshelf(rng):
             colour = _tone(rng, 0.10, 0.65, 0.07)
             if rng.random() < 0.92:
                 _box(image, left, top + height - tall, left + width, top + height, colour)
-                _box(image, left + width * 0.75, top + height - tall, left + width, top + height, colour * 0.6)
+                _box(image, left + 0.75 * width, top + height - tall, left + width, top + height,
+                     0.6 * colour)  # fmt: skip
             left += width
         _box(image, 0, top + height, 1, top + height + 0.025, wood)
         top += height + 0.025
@@ -138,6 +139,7 @@ def _outdoors(rng):
     for _ in range(60):
         radius = rng.uniform(0.02, 0.075)
         disc = np.hypot(x - rng.uniform(0, 1), y - rng.uniform(0, 1)) < radius
-        colour = np.array([0.5, 0.62, 0.25]) * rng.uniform(0.35, 1.6) + 0.08 * rng.standard_normal(3)
+        colour = np.array([0.5, 0.62, 0.25]) * rng.uniform(0.35, 1.6)
+        colour = colour + 0.08 * rng.standard_normal(3)
         image = image + 0.45 * disc * (colour[:, None, None] - image)
     return _blur(image, 2.2) * _glow(x, y, rng, 0.12)

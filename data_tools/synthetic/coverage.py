@@ -83,7 +83,8 @@ def _fill(keys, corners, number, first, last, size, count):
     near = slope[:, 0] * left + slope[:, 1] * line + slope[:, 2]
     start = base.index_select(0, triangle) + down * size + left.long()
     span, along = _spread(width)
-    depth = 1 / torch.addcmul(near.index_select(0, span), slope[:, 0].index_select(0, span), along.to(x))
+    near, slope = near.index_select(0, span), slope[:, 0].index_select(0, span)
+    depth = 1 / torch.addcmul(near, slope, along.to(x))
     pixel = start.index_select(0, span) + along
     number = number.index_select(0, triangle).index_select(0, span)
     bits = depth.float().view(torch.int32).long().bitwise_left_shift(32).bitwise_or(number)
@@ -91,7 +92,9 @@ def _fill(keys, corners, number, first, last, size, count):
 
 
 def edges(x, y):
-    r"""Edge functions e_i = a_i column + b_i row + c_i, positive inside; e_i / area is corner i's weight.
+    r"""Edge functions e_i = a_i column + b_i row + c_i, positive inside.
+
+    Where the depth is even, e_i / area is the weight of corner i.
 
     Args:
         x: (n, 3) columns of the corners.
@@ -154,8 +157,9 @@ def smooth_outlines(image, depth, part, nearest, screen, triangles, jump=0.06):
     pixel = outline.flatten().nonzero()[:, 0]
     height, width = part.shape[1:]
     line, column = pixel // width % height, pixel % width
-    beside = torch.stack([pixel, pixel - width * (line > 0), pixel + width * (line < height - 1),
-                          pixel - (column > 0).long(), pixel + (column < width - 1)], 1)  # fmt: skip
+    above, below = pixel - width * (line > 0), pixel + width * (line < height - 1)
+    left, right = pixel - (column > 0).long(), pixel + (column < width - 1).long()
+    beside = torch.stack([pixel, above, below, left, right], 1)
     candidate = nearest.flatten()[beside]  # (n, 5)
     frame = (pixel // (height * width))[:, None]
     number = (candidate - frame * len(triangles)).clamp(min=0).flatten()

@@ -34,7 +34,8 @@ def neck(width):
     y = np.linspace(-0.52, -1.42, 10)
     flare, slim = 0.10 * step(y, -1.0, -1.4), step(y, -0.5, -0.95)
     wide, deep = 0.28 + 0.17 * slim + flare, 0.22 + 0.22 * slim + flare
-    profile = [(v, w * width, d * width, -0.76 + 0.12 * k) for v, w, d, k in zip(y, wide, deep, slim)]
+    middle = -0.76 + 0.12 * slim
+    profile = np.stack([y, wide * width, deep * width, middle], 1)
     return _tube(profile, 30, "neck", NECK, step(y, -1.30, -0.80))
 
 
@@ -50,7 +51,8 @@ def torso(collar, build):
     """
     rise = (0.0, 0.10, 0.20)[collar]
     fit = (0.60, 0.58, 0.53)[collar]
-    profile = [(-1.17 + rise, fit - 0.015, fit - 0.05, -0.61), (-1.15 + rise, fit, fit - 0.03, -0.61),
+    profile = [(-1.17 + rise, fit - 0.015, fit - 0.05, -0.61),
+               (-1.15 + rise, fit, fit - 0.03, -0.61),
                (-1.17 + 0.6 * rise, fit + 0.03, fit, -0.61), (-1.22, 0.66, 0.62, -0.6),
                (-1.27, 0.95, 0.68, -0.62), (-1.36, 1.35, 0.74, -0.64), (-1.50, 1.7, 0.8, -0.66),
                (-1.8, 1.95, 0.9, -0.66), (-2.6, 2.0, 1.0, -0.66)]  # fmt: skip

@@ -132,7 +132,8 @@ def _smile(x, s, sign, off, y, side):
 def _corner_down(x, s, sign, off):
     """Corners down, the middle of the lower lip up."""
     corner = bump(s, off, MOUTH_WIDTH + 0.01, 0, 0.09, 0.09)
-    return {"y": -0.055 * corner + 0.018 * bump(x, off, 0, -0.05, 0.1, 0.06), "x": 0.012 * sign * corner}
+    middle = bump(x, off, 0, -0.05, 0.1, 0.06)
+    return {"y": -0.055 * corner + 0.018 * middle, "x": 0.012 * sign * corner}
 
 
 def _frown(s, sign, y):

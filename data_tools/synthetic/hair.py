@@ -63,6 +63,22 @@ def hairline(xyz, receded=0.0):
     return xyz[..., 1] - line - (receded + temple) * step(xyz[..., 2], -0.3, 0.0)
 
 
+def style_height(xyz, look):
+    r"""Signed height over the line where the hair ends, fringe included.
+
+    Args:
+        xyz: (..., 3) points of the scalp or the face.
+        look: an Appearance.
+
+    Returns:
+        (...), negative on bare skin.
+    """
+    style = STYLES.get(HAIR_STYLES[look.hair_style])
+    if style is None:
+        return np.full(xyz.shape[:-1], -1.0)
+    return hairline(xyz, look.hairline) + style.fringe * step(xyz[..., 2], -0.30, -0.05)
+
+
 def hair_blocks(look):
     r"""The hair of an appearance.
 
@@ -206,7 +222,8 @@ def _bun(look, rings=10, spokes=18):
                               np.linspace(0, 2 * np.pi, spokes + 1), indexing="ij")  # fmt: skip
     size = 0.24 * look.hair_volume * (1 + 0.04 * np.sin(3 * turn + 2 * polar))
     centre = np.array([0.0, 1.26, -0.85])
-    ball = np.stack([np.sin(polar) * np.cos(turn), np.cos(polar) * 0.9, np.sin(polar) * np.sin(turn)], -1)
+    wide = np.sin(polar)
+    ball = np.stack([wide * np.cos(turn), 0.9 * np.cos(polar), wide * np.sin(turn)], -1)
     xyz = (centre + size[..., None] * ball).reshape(-1, 3)
     s = np.abs((3 * turn / np.pi + 0.5 * polar) % 2 - 1)
     uv = to_atlas("hair", s, polar / np.pi).reshape(-1, 2)

@@ -58,7 +58,7 @@ def _stretch(knots, shape):
 
 
 def _cloth(s, t, look, rng):
-    """Plain, striped, checked, knitted or a suit's weave; folds at the collar."""
+    """Plain, striped, checked, knitted or trimmed; folds at the collar."""
     value = 1 + 0.035 * rng.standard_normal(s.shape)
     value = value * (1 - 0.30 * gauss(t, 0.24, 0.04)) * (1 + 0.10 * gauss(t, 0.10, 0.06))
     value = value * (1 + 0.05 * np.sin(26 * s + 9 * t + 3 * rng.random()))

@@ -1,7 +1,7 @@
 r"""What a head has besides skin: eyeballs, the inside of the mouth, ears, neck, clothes, glasses.
 
 Every part is a Block: points, texture coordinates, triangles. Parts of the face carry rows of the
-model's bases; the others follow one point of the skin and go with the head as much as `weight` says.
+model's bases; the others follow places of the head, as much as `weight` says.
 """
 
 from dataclasses import dataclass

@@ -8,7 +8,7 @@ HAIR_STYLES = ("bald", "buzz", "short", "side", "fringe", "curly", "bob", "long"
 BEARDS = ("none", "stubble", "moustache", "goatee", "full")
 GLASSES_STYLES = ("none", "round", "rectangular", "large")
 COLLARS = ("round", "shirt", "roll")
-PATTERNS = ("plain", "stripes", "checks", "knit", "suit")
+PATTERNS = ("plain", "stripes", "checks", "knit", "trim")
 BACKGROUNDS = ("gradient", "wall", "office", "window", "bookshelf", "outdoors")
 # Deep3DFaceRecon's output on 57 clips of real talking people (13,891 frames), all frames pooled
 GAMMA_MEAN = (-0.079, -0.074, 0.106, -0.009, 0.010, 0.010, 0.023, 0.005, 0.013)
@@ -20,6 +20,9 @@ HAIR_COLOURS = np.array([[0.05, 0.04, 0.04], [0.10, 0.065, 0.045], [0.20, 0.12, 
                          [0.42, 0.17, 0.08], [0.55, 0.53, 0.50], [0.80, 0.78, 0.75]])  # fmt: skip
 EYE_COLOURS = np.array([[0.16, 0.09, 0.05], [0.28, 0.16, 0.08], [0.36, 0.29, 0.15],
                         [0.30, 0.38, 0.28], [0.30, 0.42, 0.55], [0.42, 0.50, 0.54]])  # fmt: skip
+STYLE_WEIGHTS = ((1, 1.5, 3, 3, 1.5, 1.3, 0.3, 0.3, 0.2, 0.2),  # men, in the order of HAIR_STYLES
+                 (0, 0, 0.4, 1, 2, 1.2, 2, 3, 2, 1.6))  # fmt: skip
+EYE_WEIGHTS = ((0.2, 0.25, 0.15, 0.12, 0.18, 0.1), (0.7, 0.3, 0, 0, 0, 0))  # pale, dark skin
 
 
 @dataclass
@@ -131,7 +134,8 @@ def sample_person(rng):
     age = rng.beta(1.4, 2.4)
     identity = ID_STD * rng.standard_normal(80)
     tex = TEX_STD * rng.standard_normal(80)
-    tex[0] = rng.choice([-0.9, -0.2, 0.5, 1.5], p=[0.42, 0.26, 0.16, 0.16]) + 0.22 * rng.standard_normal()
+    tex[0] = rng.choice([-0.9, -0.2, 0.5, 1.5], p=[0.42, 0.26, 0.16, 0.16])  # melanin
+    tex[0] += 0.22 * rng.standard_normal()
     identity[2] += -0.45 if woman else 0.35  # jaw
     identity[10] += -0.5 if woman else 0.4  # brow ridge
     identity[17] += 0.35 if woman else -0.2  # eye size
@@ -168,15 +172,15 @@ def sample_light(rng):
 
 def _sample_appearance(rng, woman, age, melanin):
     """Hair, clothes and the rest, tied loosely to age, sex and skin."""
-    weights = [0, 0, 0.4, 1, 2, 1.2, 2, 3, 2, 1.6] if woman else [1, 1.5, 3, 3, 1.5, 1.3, 0.3, 0.3, 0.2, 0.2]
-    style = rng.choice(len(HAIR_STYLES), p=np.array(weights) / np.sum(weights))
+    weights = np.array(STYLE_WEIGHTS[int(woman)])
+    style = rng.choice(len(HAIR_STYLES), p=weights / weights.sum())
     dark = melanin > 0.3
     shades = [4, 3, 1, 0, 0, 0, 0, 0, 0] if dark else [1.5, 2, 3, 3, 2, 1.4, 0.9, 0, 0]
     colour = HAIR_COLOURS[rng.choice(9, p=np.array(shades) / np.sum(shades))]
     grey = np.clip((age - 0.55) * 2.2 + 0.2 * rng.standard_normal(), 0, 1) * (age > 0.5)
     hair = (colour * (1 - grey) + HAIR_COLOURS[7 + (rng.random() < 0.3)] * grey)
     hair = np.clip(hair * rng.uniform(0.85, 1.15) * rng.uniform(0.97, 1.03, 3), 0.02, 0.95)
-    eye = EYE_COLOURS[rng.choice(6, p=[0.7, 0.3, 0, 0, 0, 0] if dark else [0.2, 0.25, 0.15, 0.12, 0.18, 0.1])]
+    eye = EYE_COLOURS[rng.choice(6, p=EYE_WEIGHTS[int(dark)])]
     beard = 0 if woman else rng.choice(5, p=[0.45, 0.25, 0.08, 0.10, 0.12])
     return Appearance(
         hair_style=int(style),
@@ -208,4 +212,5 @@ def _sample_appearance(rng, woman, age, melanin):
 def _cloth(rng):
     """A cloth colour: dark, pale or strong."""
     grey = rng.uniform(0.08, 0.9)
-    return np.clip(grey + rng.uniform(0.05, 0.35) * rng.standard_normal(3) * (1 - abs(2 * grey - 1)), 0.04, 0.95)
+    strength = rng.uniform(0.05, 0.35) * (1 - abs(2 * grey - 1))
+    return np.clip(grey + strength * rng.standard_normal(3), 0.04, 0.95)

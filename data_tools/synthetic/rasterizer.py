@@ -1,7 +1,7 @@
 r"""Triangles to pixels: image, masks, depth and exact motion of the synthetic people.
 
-Ours. Light falls on vertices; coverage.py finds the triangle of each pixel; colour is looked up once
-a pixel in the person's texture; outlines are blended by covered area.
+Ours. Light falls on vertices; coverage.py finds the triangle of each pixel; colour is looked up
+once a pixel in the person's texture; outlines are blended by covered area.
 """
 
 from dataclasses import dataclass
@@ -14,6 +14,8 @@ from data_tools.synthetic.coverage import pick_rows, smooth_outlines, visible_tr
 from data_tools.synthetic.face_model import FOLLOW, GAMMA, NECK_JOINT, TEX, project, to_world
 from data_tools.synthetic.scene import atlas
 
+GLEAM = (0.5, 0.9)  # strength of the broad gleam of skin and hair and of the sharp one of eyes
+LAMPS = ((-0.25, 0.42, 0.87), (-0.20, 0.22, 0.955))  # normals that gleam: skin and hair, eyes
 CPU_CHUNK, GPU_CHUNK = 4, 128  # frames drawn at once: what the caches, or the memory, hold
 
 
@@ -163,12 +165,11 @@ def _checked(model, coefficients):
 
 
 def _lit(world, scene, coefficients):
-    """Light (3), broad gleam and sharp gleam of every vertex (B, V, 5)."""
+    """Light (3), broad gleam and what the sharp gleam grows from, of every vertex (B, V, 5)."""
     normals = vertex_normals(world, scene.triangles, scene.around)
     colour = light(normals, coefficients[:, GAMMA])
-    half = torch.tensor([-0.25, 0.42, 0.87], dtype=world.dtype, device=world.device)
-    facing = (normals @ half).clamp(min=0)
-    return torch.cat([colour, facing[..., None] ** 14, facing[..., None] ** 90], 2)
+    broad, sharp = (normals @ normals.new_tensor(LAMPS).T).clamp(min=0).unbind(2)
+    return torch.cat([colour, broad[..., None] ** 14, sharp[..., None]], 2)
 
 
 def _colour(model, scene, coefficients, mixed, batch):
@@ -180,9 +181,11 @@ def _colour(model, scene, coefficients, mixed, batch):
         chosen = slice(None) if len(kinds) == 1 else (kind[batch] == k).nonzero()[:, 0]
         piece = mixed[chosen]
         grid = (2 * piece[:, 5:7] - 1)[None, None]
-        texel = grid_sample(atlas(model, scene, kinds[k])[None], grid, align_corners=False)[0, :, 0].T
-        lit = texel[:, :3] * piece[:, :3]
-        colour[chosen] = lit + 0.5 * texel[:, 3:4] * piece[:, 3:4] + 0.9 * texel[:, 4:5] * piece[:, 4:5]
+        texture = atlas(model, scene, kinds[k])[None]
+        texel = grid_sample(texture, grid, align_corners=False)[0, :, 0].T
+        broad, sharp = texel[:, 3] * piece[:, 3], texel[:, 4] * piece[:, 4] ** 110
+        gleam = GLEAM[0] * broad + GLEAM[1] * sharp
+        colour[chosen] = texel[:, :3] * piece[:, :3] + gleam[:, None]
     return colour
 
 
@@ -224,7 +227,8 @@ def motion(model, source, target, person, size=256):
     valid = ((seen[0] < 0) & (seen[1] < 0)).flatten()
     valid[pixel] = _visible_in(seen[0], screens[0], scene.triangles, batch, place)
     shape = (len(worlds[0]), size, size)
-    return flow.view(*shape, 2).permute(0, 3, 1, 2).contiguous(), valid.view(shape)[:, None].to(point)
+    flow = flow.view(*shape, 2).permute(0, 3, 1, 2).contiguous()
+    return flow, valid.view(shape)[:, None].to(point)
 
 
 def _visible_in(nearest, screen, triangles, batch, place, slack=0.03):

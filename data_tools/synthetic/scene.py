@@ -53,6 +53,7 @@ def build_scene(model, look):
     def tensor(values, dtype=model.dtype):
         return torch.as_tensor(np.asarray(values), device=model.device).to(dtype)
 
+    faces = [len(b.triangles) for b in blocks]
     triangles = np.concatenate([b.triangles + o for b, o in zip(blocks, offsets)])
     return Scene(
         tensor(np.concatenate([b.xyz for b in blocks])),
@@ -60,8 +61,8 @@ def build_scene(model, look):
         tensor(np.concatenate([np.broadcast_to(b.weight, len(b.xyz)) for b in blocks])),
         tensor(np.concatenate([b.uv for b in blocks])),
         tensor(triangles, torch.int64),
-        tensor(np.concatenate([np.full(len(b.triangles), b.part) for b in blocks]), torch.int64),
-        tensor(np.concatenate([np.full(len(b.triangles), b.two_sided) for b in blocks]), torch.bool),
+        tensor(np.repeat([b.part for b in blocks], faces), torch.int64),
+        tensor(np.repeat([b.two_sided for b in blocks], faces), torch.bool),
         tuple(tensor(v, torch.int64) for v in triangles_around(triangles, offsets[-1])),
         tensor(paint_rooms(look)),
         tensor(background(look.background, look.seed)),

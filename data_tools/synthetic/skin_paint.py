@@ -1,8 +1,8 @@
-r"""What is painted on the skin once a person: shade, lids, lips, lines, brows, beard, hair roots."""
+r"""What is painted on a person's skin: shade, lids, lips, lines, brows, beard, hair roots."""
 
 import numpy as np
 
-from data_tools.synthetic.hair import hairline
+from data_tools.synthetic.hair import hairline, style_height
 from data_tools.synthetic.surface import (
     EYE,
     EYE_WIDTH,
@@ -55,15 +55,22 @@ def paint_skin(palette, albedo, look):
     image = _lines(image, palette, look)
     image = _mouth_paint(image, palette, look, rng)
     image = _eye_paint(image, palette, look)
-    beard = np.minimum(np.array(look.hair_colour) * 0.8, [0.36, 0.26, 0.18])
-    for alpha, colour in ((_beard(palette, look, rng), beard),
-                          (_brow(palette, look, rng), look.brow_colour),
-                          (_roots(palette, look, rng), np.array(look.hair_colour) * 0.75)):  # fmt: skip
-        image = _over(image, alpha, colour)
-    x, y = palette.x, palette.y
-    gloss = 0.10 + (0.16 + 0.3 * look.lipstick) * palette.lip() + 0.07 * bump(x, y, 0, -0.1, 0.05, 0.16)
-    gloss += 0.05 * bump(x, y, 0, 0.5, 0.3, 0.15) + 0.02 * grain
+    hair = np.array(look.hair_colour)
+    beard = np.minimum(0.8 * hair, [0.36, 0.26, 0.18])
+    image = _over(image, _beard(palette, look, rng), beard)
+    image = _over(image, _brow(palette, look, rng), look.brow_colour)
+    image = _darken(image, 0.34 * step(style_height(palette.xyz, look), -0.10, 0.04))
+    image = _over(image, _roots(palette, look, rng), 0.75 * hair)
+    gloss = _gloss(palette, look) + 0.02 * grain
     return np.concatenate([image, gloss[None], 0 * gloss[None]])
+
+
+def _gloss(palette, look):
+    """How much of the lamp the skin mirrors: lips most, then nose and forehead."""
+    x, y = palette.x, palette.y
+    lips = (0.16 + 0.3 * look.lipstick) * palette.lip()
+    nose, forehead = bump(x, y, 0, -0.1, 0.05, 0.16), bump(x, y, 0, 0.5, 0.3, 0.15)
+    return 0.10 + lips + 0.04 * nose + 0.05 * forehead
 
 
 def _over(image, alpha, colour):
@@ -162,8 +169,10 @@ def _brow(palette, look, rng):
     """Opacity of the brows: hairs along an arch that tapers outwards."""
     x, y, s = palette.x, palette.y, np.abs(palette.x)
     t = (s - 0.105) / 0.37
-    arch = 0.258 + 0.055 * look.brow_arch * gauss(t, 0.62, 0.3) + 0.025 * t - 0.04 * step(t, 0.65, 1.1)
-    thick = 0.027 * look.brow_thickness * (1 - 0.6 * step(t, 0.45, 1.0)) * (0.75 + 0.25 * step(t, 0, 0.2))
+    arch = 0.258 + 0.025 * t - 0.04 * step(t, 0.65, 1.1)
+    arch = arch + 0.055 * look.brow_arch * gauss(t, 0.62, 0.3)
+    thick = 0.027 * look.brow_thickness * (0.75 + 0.25 * step(t, 0, 0.2))
+    thick = thick * (1 - 0.6 * step(t, 0.45, 1.0))
     body = np.exp(-(np.abs((y - arch) / thick) ** 2.5)) * step(t, -0.05, 0.15) * step(t, 1.05, 0.85)
     lean = np.where(t < 0.25, 0.35, 1.05)
     hairs = _strands(palette, 0.5 * np.pi - np.sign(x) * 0.5 * lean, 120, rng)
@@ -185,7 +194,8 @@ def _beard(palette, look, rng):
     chin = step(s, 0.25, 0.16) * step(y, -0.65, -0.74) + soul + 0.8 * sides
     bare = step(off, -0.12, -0.21) + step(s, 0.15, 0.26)
     full = cheek * np.clip(bare + soul + (off > 0) * (s > 0.2), 0, 1)
-    amount = ((0.45 * (full + 0.8 * moustache)), moustache, moustache + chin, full + moustache)[look.beard - 1]
+    amount = (0.45 * (full + 0.8 * moustache), moustache, moustache + chin, full + moustache)
+    amount = amount[look.beard - 1]  # in the order of BEARDS
     hairs = _strands(palette, 0.2 * np.sign(x), 110, rng)
     density = 0.32 if look.beard == 1 else 0.93
     grain = 0.35 + 0.65 * hairs if look.beard == 1 else 0.7 + 0.35 * hairs

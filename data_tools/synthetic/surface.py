@@ -251,7 +251,8 @@ def _lids(x, y, xyz):
     reach = np.sqrt((dx / 1.25) ** 2 + dy**2)
     near = step(reach, 0.150, 0.085) * (xyz[:, 2] > -0.3)
     ball = LID_Z + lid_height(dx, dy)
-    crease = -0.012 * np.exp(-(((dy - 0.088 + 1.2 * dx**2) / 0.014) ** 2)) * step(abs(dx), 0.19, 0.1)
+    crease = -0.012 * np.exp(-(((dy - 0.088 + 1.2 * dx**2) / 0.014) ** 2))
+    crease = crease * step(np.abs(dx), 0.19, 0.1)
     xyz[:, 2] = xyz[:, 2] * (1 - near) + (ball + crease) * near
     return xyz
 
