@@ -224,6 +224,9 @@ def assert_whole(folder):
         load_mat(path)
     for path in (folder / "truth").iterdir():
         json.loads(path.read_text())
+    for path in (folder / "audios").iterdir():
+        head = path.read_bytes()[:8]
+        assert int.from_bytes(head[4:], "little") + 8 == path.stat().st_size
 
 
 def test_an_interrupt_leaves_whole_files_and_one_line(tmp_path):
@@ -241,7 +244,7 @@ def test_an_interrupt_leaves_whole_files_and_one_line(tmp_path):
 
 
 def test_a_full_disk_leaves_whole_files_and_one_line(tmp_path):
-    """A limit on the size of files stands for the disk: the sound fits, coefficients do not."""
+    """A limit on the size of files stands for the disk: the truth fits, the sound does not."""
     process = run("--out", tmp_path / "set", "--size", "demo", "--no-video", "--workers", 1,
                   preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000,) * 2),
                   )  # fmt: skip

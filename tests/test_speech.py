@@ -154,6 +154,19 @@ def test_track_pitch_is_in_the_recording(recordings):
         assert np.mean(np.abs(np.array(ratios) - 1) < 0.06) > 0.75  # consonants fool the peak
 
 
+def test_a_voice_without_accents_speaks_around_its_pitch():
+    """The line falls from 2 to -2 semitones, ends apart; the mood adds its own semitone."""
+    heights = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        voice = replace(sample_voice(rng), pitch_range=0.0)
+        track = speech.synthesize_speech(voice, 7, rng).track
+        voiced = track.pitch > 0
+        semitones = 12 * np.log2(track.pitch[voiced] / voice.pitch)
+        heights.append(np.mean(semitones - track.mood[voiced]))
+    assert abs(np.mean(heights)) < 0.5
+
+
 def test_phrases_sound_and_pauses_do_not(recordings):
     for _, recording in recordings:
         level, loud = energy(recording), []
