@@ -16,7 +16,7 @@ from mfr.config import IMAGE_SIZE
 from mfr.identity import conv_block
 
 DIM = 257
-BLOCK_WEIGHTS = ((ID, 0.5), (EXP, 1.0), (TEX, 0.25), (ANGLE, 4.0), (GAMMA, 0.5), (TRANS, 4.0))
+BLOCK_WEIGHTS = ((ID, 0.5), (EXP, 8.0), (TEX, 0.25), (ANGLE, 4.0), (GAMMA, 0.5), (TRANS, 4.0))
 PIXEL_WEIGHT = 0.25  # of one pixel of landmark error beside one standard deviation
 SMALLEST_STD = 1e-3  # columns that never vary in the training data (some files hold zeros)
 # Fixed points of a generic head [Deep3DFaceRecon's units]: outer eye corners, nose tip, mouth
@@ -39,7 +39,7 @@ class ReconstructionNet(nn.Module):
     def __init__(self, config):
         super().__init__()
         c = config.width
-        self.stem = conv_block(5, c, 2)  # 64
+        self.stem = conv_block(14, c, 2)  # 64
         self.stages = nn.Sequential(
             conv_block(c, 2 * c),
             conv_block(2 * c, 4 * c, 2), conv_block(4 * c, 4 * c),  # 32
@@ -77,7 +77,7 @@ class ReconstructionNet(nn.Module):
         """
         if images.shape[1:] != (3, IMAGE_SIZE, IMAGE_SIZE):
             raise ValueError(f"images have shape {tuple(images.shape)}; (B, 3, 256, 256) is needed")
-        x = F.avg_pool2d(images, 2) * 4 - 2  # (B, 3, 128, 128)
+        x = F.pixel_unshuffle(images, 2) * 4 - 2  # (B, 12, 128, 128): lids are a few pixels high
         axis = torch.linspace(-1, 1, x.shape[-1], dtype=x.dtype, device=x.device)
         place = torch.stack(torch.meshgrid(axis, axis, indexing="ij"))  # (2, 128, 128): row, column
         return self.stages(self.stem(torch.cat([x, place.expand(len(x), -1, -1, -1)], 1)))
