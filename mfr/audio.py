@@ -69,8 +69,9 @@ def acoustic_features(waveform, sample_rate, num_frames=None, fps=FPS):
     """
     sound = check_sound(waveform, sample_rate)
     sound = sound._replace(samples=sound.mono[:, None])
-    columns = [*_short_time(sound, num_frames, fps), momentary(sound, num_frames, fps)]
-    columns[4] = columns[4] * (sound.rate / CROSSING_RATE)
+    *cepstra, energy, crossings = _short_time(sound, num_frames, fps)
+    crossings = crossings * (sound.rate / CROSSING_RATE)
+    columns = [*cepstra, energy, crossings, momentary(sound, num_frames, fps)]
     return np.column_stack(columns).astype(np.float32, copy=False)
 
 
@@ -115,9 +116,12 @@ def mfcc(waveform, sample_rate, num_frames=None, fps=FPS, settings=MfccSettings(
 
 def _band_power(settings, sound, width):
     """A function (n, width) windows -> (n, bands) powers."""
-    length = settings.fft_length or scipy.fft.next_fast_len(width, real=True)
-    if length < width:
-        raise ValueError(f"fft_length {length} is shorter than the window of {width} samples")
+    length = settings.fft_length or scipy.fft.next_fast_len(max(width, 2), real=True)
+    if not 2 <= width <= length:
+        raise ValueError(
+            f"window_seconds {settings.window_seconds} is {width} samples; allowed: 2..{length}, "
+            "the fft_length"
+        )
     try:
         window = scipy.signal.get_window(settings.window, width)
     except ValueError as error:

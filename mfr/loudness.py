@@ -18,7 +18,7 @@ OFFSET = -0.691  # [dB], makes the 997 Hz test tone read its own level
 MOMENTARY = 0.4  # length of the window [s]
 STRETCH = 32  # samples filtered by one row of a matrix product
 GROUP = 8  # stretches whose states are carried on by one row
-CHUNK = 2**15  # samples worked on at once: what a CPU's cache holds
+CHUNK = 2**17  # samples worked on at once: what a CPU's cache holds
 
 # BS.1770 at 48 kHz as printed: (b0, b1, b2, 1, a1, a2), and the frequency that stays exact when
 # the section is moved: the standard's test tone for the shelf, its own corner for the high pass

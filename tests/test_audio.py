@@ -636,7 +636,8 @@ def test_bad_sound_is_refused_by_name_value_and_what_is_allowed(
         ({"count": 0}, "count 0 is not allowed"),
         ({"bands": 200}, "bands 200 between 20.0 and 8000.0 Hz: one holds no bin .* 40.0 Hz"),
         ({"bands": 1, "count": 1, "high": 48000.0}, "bands 1 between 20.0 and 48000.0 Hz"),
-        ({"fft_length": 256}, "fft_length 256 is shorter than the window of 400 samples"),
+        ({"fft_length": 256}, "window_seconds 0.025 is 400 samples; allowed: 2..256, the fft_len"),
+        ({"window_seconds": 0.0}, "window_seconds 0.0 is 0 samples; allowed: 2.."),
         ({"window": "hat"}, "window 'hat' is unknown; allowed: .* scipy.signal.get_window"),
     ],
 )

@@ -460,7 +460,7 @@ def test_mat_that_is_none_is_refused(tmp_path):
     save_mat(path, np.ones((5, 257)))
     whole = path.read_bytes()
     path.write_bytes(whole[:-9])
-    with pytest.raises(ValueError, match=r"is damaged or cut short \(\d+ bytes announced, \d+ there"):
+    with pytest.raises(ValueError, match=r"damaged or cut short \(\d+ bytes announced, \d+ there"):
         load_mat(path)
     path.write_bytes(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + b"\x89HDF" + b"\0" * 500)
     with pytest.raises(ValueError, match="b.mat: is a MATLAB 7.3 file; allowed: version 5"):

@@ -112,7 +112,7 @@ def medians(contestants, x, rate, rounds):
     """
     times = {name: [] for name in contestants}
     for name, run in contestants.items():
-        run(x[: rate // 2], rate)
+        run(x[: 2 * rate], rate)
     for _ in range(rounds):
         for name, run in contestants.items():
             start = time.process_time()
@@ -121,38 +121,42 @@ def medians(contestants, x, rate, rounds):
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def main():
-    r"""Print one line a rate and contestant."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=15, help="runs of each (default 15)")
-    rounds = parser.parse_args().rounds
-    contestants = {"ours, 44 columns": ours_44, "ours, all 45": audio.acoustic_features}
+def contestants():
+    r"""(name -> function (x, rate)) of what is installed; ours first."""
+    runs = {"ours, 44 columns": ours_44, "ours, all 45": audio.acoustic_features}
     try:
         import librosa
-
-        contestants["librosa, 44 columns"] = librosa_44(librosa)
     except ImportError:
-        librosa = None
-        print("librosa is not installed: skipped, and so is the baseline's loop")
+        print("librosa is not installed: skipped, and with it pyloudnorm and the baseline's loop")
+        return runs
+    runs["librosa, 44 columns"] = librosa_44(librosa)
     try:
         import pyloudnorm
 
-        if librosa:
-            contestants["librosa + pyloudnorm, all 45"] = with_loudness(
-                contestants["librosa, 44 columns"], pyloudnorm
-            )
+        runs["librosa + pyloudnorm, all 45"] = with_loudness(librosa_44(librosa), pyloudnorm)
     except ImportError:
         print("pyloudnorm is not installed: skipped")
+    runs["the baseline's loop"] = legacy_loop(librosa)
+    return runs
+
+
+def main():
+    r"""Print the times and ratios at 16 and 44.1 kHz."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=15, help="runs of each (default 15)")
+    rounds = parser.parse_args().rounds
+    runs = contestants()
+    loop = {name: runs.pop(name) for name in list(runs) if "loop" in name}
     for rate in (16_000, 44_100):
         x = sound(rate)
-        times = medians(contestants, x, rate, rounds)
-        if librosa:  # slow: a tenth of the sound, scaled
-            loop = medians({"loop": legacy_loop(librosa)}, x[: len(x) // 10], rate, 3)
-            times["ViCo baseline's loop"] = 10 * loop["loop"]
+        times = medians(runs, x, rate, rounds)
+        slow = medians(loop, x[: len(x) // 10], rate, 3)  # a tenth of the sound, scaled
+        times.update({name: 10 * seconds for name, seconds in slow.items()})
         print(f"{rate} Hz, {SECONDS} s, {SECONDS * FPS} frames, one thread, process time")
         for name, seconds in times.items():
-            ratios = [f"{seconds / times[own]:7.2f} x {own}" for own in list(times)[:2]]
-            print(f"  {name:30s}{1e3 * seconds:9.1f} ms {' '.join(ratios)}")
+            peer = "ours, 44 columns" if "44" in name else "ours, all 45"
+            ratio = "" if name == peer else f"{seconds / times[peer]:7.1f} x {peer}"
+            print(f"  {name:30s}{1e3 * seconds:9.1f} ms{ratio}")
 
 
 if __name__ == "__main__":
