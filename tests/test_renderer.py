@@ -275,6 +275,15 @@ def test_a_frame_costs_the_same_whatever_the_encoder(generator):
     assert cost[4][1] == cost[1][1] <= 7.5e9
 
 
+def test_half_precision_leaves_the_geometry_whole(renderer, generator):
+    portrait, own = torch.rand(1, 3, 256, 256, generator=generator), pose()
+    encoded = renderer.encode(portrait, own)
+    with torch.autocast("cpu", torch.bfloat16):  # a rotation in bfloat16 would be off by pixels
+        half = renderer.render(encoded, pose(YAW=0.1, X=0.02))
+    whole = renderer.render(encoded, pose(YAW=0.1, X=0.02))
+    torch.testing.assert_close(half.flow.float(), whole.flow, rtol=0, atol=1e-5)
+
+
 def test_parts_have_their_shapes_and_the_frame_its_range(renderer, generator):
     trained(renderer, generator)
     renderer.colour.bias.fill_(2.0)  # brighter than white
