@@ -155,17 +155,17 @@ def parser():
     who = p.add_argument_group("who speaks, who listens (all left out: the bundled demo)")
     who.add_argument("--speaker", metavar="VIDEO", help="video with the speaker's face and sound")
     who.add_argument("--speaker-coefficients", metavar="MAT",
-                     help="its Deep3DFaceRecon file at 30 fps; without it the bundled net is asked")  # fmt: skip
+                     help="its Deep3DFaceRecon file; else the bundled net is asked")  # fmt: skip
     who.add_argument("--sound", metavar="FILE", help="the speaker's sound, if not in the video")
     who.add_argument("--crop", metavar="LEFT,TOP,SIDE", type=square,
-                     help="square around the speaker's face [pixels]; default: the middle")  # fmt: skip
+                     help="square around the speaker's face [pixels] (the middle)")  # fmt: skip
     who.add_argument("--listener", metavar="PICTURE", help="portrait, the face filling the frame")
     how = p.add_argument_group("how")
     how.add_argument("--attitude", default="all", help="positive, neutral, negative, all (all)")
     how.add_argument("--samples", type=int, default=2, metavar="K", help="responses each (2)")
     how.add_argument("--seed", type=int, default=0, help="same seed, same responses (0)")
     how.add_argument("--steps", type=int, metavar="N",
-                     help="diffusion steps; 0 is the paper's whole chain (the checkpoint's)")  # fmt: skip
+                     help="diffusion steps; 0 is the whole chain (the checkpoint's)")  # fmt: skip
     how.add_argument("--guidance", type=float, metavar="G",
                      help="above 1 shows the attitude more (the checkpoint's)")  # fmt: skip
     how.add_argument("--weights", metavar="DIR", help="what train_mfr.py left (mfr/weights)")

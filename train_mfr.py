@@ -69,7 +69,8 @@ def train(stage, run, resume=False, dry_run=False):
     steps = range(first, min(first + 1, settings.steps) if dry_run else settings.steps)
     started, running = time.monotonic(), {}
     if first == 0:
-        print(f"step {0:>6}/{settings.steps}   held out {average.evaluate(stage.held_out_loss):.4f}")
+        value = average.evaluate(stage.held_out_loss)
+        print(f"step {0:>6}/{settings.steps}   held out {value:.4f}")
     for step in steps:
         rate = learning_rate(step, settings)
         for group in optimizer.param_groups + (adversary.param_groups if adversary else []):
@@ -247,7 +248,7 @@ def parser():
         sub.add_argument("--run", default="runs/small", help="results go here (%(default)s)")
         sub.add_argument("--preset", default="small", choices=("small", "paper"))
         sub.add_argument("--resume", action="store_true", help="go on from the run's last.pt")
-        sub.add_argument("--dry-run", action="store_true", help="build all, one step, write nothing")
+        sub.add_argument("--dry-run", action="store_true", help="one step, nothing written")
         sub.add_argument("--device", default="auto", help="auto, cpu, cuda (%(default)s)")
         if name == "all":
             sub.add_argument("--steps", type=int, help="of every stage [steps]")

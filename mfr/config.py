@@ -169,5 +169,12 @@ def check(config):
 
 
 def to_dict(config):
-    r"""The config as plain numbers and strings, for a checkpoint or config.json."""
+    r"""The config as plain numbers and strings, for a checkpoint or config.json.
+
+    Args:
+        config: a stage's dataclass.
+
+    Returns:
+        name -> value.
+    """
     return asdict(config)

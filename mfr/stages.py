@@ -11,7 +11,8 @@ from torch import nn
 
 from mfr import checkpoint
 from mfr.coefficients import Statistics
-from mfr.data import FrameData, MotionData, held_out, portrait_of, read_clips
+from mfr.batches import FrameData, MotionData
+from mfr.data import held_out, portrait_of, read_clips
 from mfr.identity import IdentityNet, MarginHead, recognition_loss
 from mfr.losses import PatchDiscriminator, discriminator_loss, renderer_loss
 from mfr.motion import MotionModel
@@ -121,7 +122,8 @@ class IdentityStage(Stage):
         self.held = FrameData(self.held_clips, window=1, people=self.frames.people)
         people = len(self.frames.people)
         self.network = IdentityNet(self.config)
-        self.modules = nn.ModuleDict({"network": self.network, "head": MarginHead(people, self.config)})
+        head = MarginHead(people, self.config)
+        self.modules = nn.ModuleDict({"network": self.network, "head": head})
         chance = torch.log(torch.tensor(float(people))).item()
         self.expect = f"loss about {chance:.1f} + margin at step 0 (chance among {people} people)"
 
@@ -240,7 +242,8 @@ class ReconstructionStage(Stage):
             network: ReconstructionNet, trained.
         """
         index = self.some_of(len(self.frames.frames), 512)
-        network.fit_familiarity(augment(self.frames.images(index), self.evaluation()).to(self.device))
+        images = augment(self.frames.images(index), self.evaluation())
+        network.fit_familiarity(images.to(self.device))
 
 
 class MotionStage(Stage):
@@ -254,6 +257,9 @@ class MotionStage(Stage):
 
         Args:
             run: folder of this run, with identity.pt.
+
+        Raises:
+            ValueError: the identity net's vectors are not as long as the config says.
         """
         V = self._frozen_identity(run)
         self.data, self.held = MotionData(self.train_clips), MotionData(self.held_clips)
@@ -362,8 +368,9 @@ class RendererStage(Stage):
         Returns:
             The line.
         """
-        return (f"data      {self.folder}: {len(self.frames.frames)} frames of "
-                f"{int(self.frames.video.max()) + 1} videos; {len(self.held.frames)} held out")  # fmt: skip
+        videos = int(self.frames.video.max()) + 1
+        return (f"data      {self.folder}: {len(self.frames.frames)} frames of {videos} videos; "
+                f"{len(self.held.frames)} held out")  # fmt: skip
 
     def pair(self, frames, index, draw):
         r"""Portraits, the windows to render from them, and the true frames.

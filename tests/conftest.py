@@ -1,4 +1,4 @@
-r"""Shared by all tests: the markers, and one thread so that float sums do not depend on the machine."""
+r"""Shared by all tests: the markers, a generator, and a small ViCo-layout folder."""
 
 import pytest
 import torch

@@ -1,4 +1,5 @@
-r"""The ViCo-layout reader. Oracles: a folder whose content is known, one fault planted at a time."""
+r"""The ViCo-layout reader and what training draws from it. Oracles: a folder whose content is
+known, one fault planted at a time."""
 
 import shutil
 
@@ -6,10 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from mfr import data, media
+from mfr import batches, data, media
 from mfr.coefficients import load_mat, to_motion
-
-HEADER = "attitude,audio,listener,speaker,listener_id,speaker_id,data_split"
 
 
 @pytest.fixture
@@ -55,15 +54,15 @@ def test_the_challenge_release_has_uuids_and_no_attitude(copy):
     (copy / "train.csv").write_text("video_id,uuid,speaker_id,listener_id\nv,c0,7,8\n")
     (clip,) = data.read_clips(copy)
     assert (clip.attitude, clip.split, clip.listener_id, clip.speaker_id) == ("", "train", "8", "7")
-    assert data.MotionData([clip]).attitude.tolist() == [[0, 0, 0]]
+    assert batches.MotionData([clip]).attitude.tolist() == [[0, 0, 0]]
 
 
 @pytest.mark.parametrize(
     "change, message",
     [
-        (lambda t: t.replace("neutral,c1", "bored,c1"), "row 3: attitude 'bored'; allowed: positive"),
+        (lambda t: t.replace("neutral,c1", "bored,c1"), "row 3: attitude 'bored'; allowed: pos"),
         (lambda t: t.replace(",ood", ",later"), "row 7: data_split 'later'; allowed: train"),
-        (lambda t: t.replace("c2_speaker", "../c2_speaker"), "row 4: '../c2_speaker' is not a plain"),
+        (lambda t: t.replace("c2_speaker", "../c2_speaker"), "row 4: '../c2_speaker' is not"),
         (lambda t: t.replace("c2_speaker", "gone"), "row 4: .*gone.mat: no such file"),
         (lambda t: t.replace("attitude,", "mood,"), "no column attitude; found mood"),
         (lambda t: t.replace(",0,10,train", ""), "row 2: 4 cells; the header has 7"),
@@ -104,7 +103,7 @@ def test_without_splits_rows_are_held_out_once(vico_folder):
 
 def test_motion_windows_are_cut_where_they_say(vico_folder):
     clips = data.read_clips(vico_folder)
-    motion = data.MotionData(clips)
+    motion = batches.MotionData(clips)
     motion.identity = torch.arange(6.0)[:, None]  # so that a window tells its clip
     generator = torch.Generator().manual_seed(0)
     listener, cond = motion.draw(97, 40, generator)
@@ -121,7 +120,7 @@ def test_motion_windows_are_cut_where_they_say(vico_folder):
 
 
 def test_windows_of_a_short_clip_are_padded_and_masked(vico_folder):
-    motion = data.MotionData(data.read_clips(vico_folder)[:1])
+    motion = batches.MotionData(data.read_clips(vico_folder)[:1])
     motion.identity = torch.zeros(1, 2)
     listener, cond = motion.draw(3, 61, torch.Generator().manual_seed(0))
     assert cond.mask.sum(1).tolist() == [50, 50, 50]
@@ -131,12 +130,12 @@ def test_windows_of_a_short_clip_are_padded_and_masked(vico_folder):
 def test_a_sound_of_another_length_is_cut_with_a_warning(copy):
     media.write_sound(copy / "audios" / "c0.wav", np.zeros(16000), 16000)
     with pytest.warns(UserWarning, match="c0: speaker 50, listener 50, sound 30 frames; cut to 30"):
-        motion = data.MotionData(data.read_clips(copy)[:1])
+        motion = batches.MotionData(data.read_clips(copy)[:1])
     assert len(motion.audio[0]) == len(motion.speaker[0]) == len(motion.listener[0]) == 30
 
 
 def test_frames_carry_their_own_coefficients_and_partners_share_the_video(vico_folder):
-    frames = data.FrameData(data.read_clips(vico_folder)[:3], window=5, per_video=10)
+    frames = batches.FrameData(data.read_clips(vico_folder)[:3], window=5, per_video=10)
     grey = frames.images(torch.arange(len(frames.frames))).mean((1, 2, 3))
     pitch = 128 + 500 * frames.coefficients[:, 224]
     assert (grey * 255 - pitch.clamp(0, 255)).abs().max() < 8  # H.264 is lossy
@@ -154,7 +153,7 @@ def test_stills_go_before_the_video_and_say_their_frame(copy):
             media.write_image(copy / "stills" / f"c0_{role}" / f"{frame:06d}.jpg", picture)
         (copy / "videos" / f"c0_{role}.mp4").unlink()
     assert data.read_clips(copy)[:1] == clips
-    frames = data.FrameData(clips, window=3)
+    frames = batches.FrameData(clips, window=3)
     assert frames.frames[:, 0, 0, 0].tolist() == [0, 7, 31] * 2
     truth = torch.from_numpy(load_mat(clips[0].listener_mat)[0])
     assert torch.equal(frames.coefficients[:3], truth[[0, 7, 31]])
