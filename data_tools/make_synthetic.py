@@ -386,7 +386,8 @@ def _draw(arguments):
     if arguments.sheet:
         from data_tools.synthetic import sheet
 
-        sheet.draw(arguments.sheet, arguments.seed)
+        with atomic(arguments.sheet) as temporary:
+            sheet.contact_sheet(seed=arguments.seed).save(temporary)
         print(f"sheet    {arguments.sheet}")
     if arguments.plot:
         from data_tools.synthetic import conversation_plot

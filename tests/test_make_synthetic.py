@@ -5,6 +5,7 @@ refused the disk, or was given nonsense; defects put into a folder by hand.
 """
 
 import csv
+import functools
 import json
 import os
 import re
@@ -19,10 +20,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from data_tools import inspect_data, make_synthetic
 from data_tools.make_synthetic import make
-from data_tools.synthetic import conversation, dataset, film
+from data_tools.synthetic import conversation, dataset, film, sheet
 from data_tools.synthetic.person import sample_person
 from mfr.coefficients import load_mat, save_mat
 from mfr.config import ATTITUDES
@@ -292,12 +294,15 @@ def test_a_look_changes_the_room_and_the_camera_but_not_the_person():
     assert rough.shape == (32, 32, 3)
 
 
-def test_plot_of_a_conversation_is_drawn(tmp_path):
-    from PIL import Image
-
-    make_synthetic.main(["--plot", str(tmp_path / "plot.png"), "--seed", "1"])
-    with Image.open(tmp_path / "plot.png") as picture:
-        assert picture.size[0] >= 1000 and len(picture.convert("L").getcolors()) > 50
+def test_sheet_and_plot_are_drawn(tmp_path, monkeypatch):
+    """The sheet with two people in place of its 24, for the sake of time."""
+    two = functools.partial(sheet.contact_sheet, 2)
+    monkeypatch.setattr(sheet, "contact_sheet", two)
+    names = [str(tmp_path / name) for name in ("people.png", "plot.png")]
+    make_synthetic.main(["--sheet", names[0], "--plot", names[1], "--seed", "1"])
+    for name in names:
+        with Image.open(name) as picture:
+            assert picture.size[0] >= 500 and len(picture.convert("L").getcolors()) > 50
 
 
 # ---- inspect_data ----
