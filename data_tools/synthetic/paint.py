@@ -70,7 +70,7 @@ def _cloth(s, t, look, rng):
     elif look.pattern == 2:
         mix = 0.35 * step(below, 0.2, 0.5) + 0.35 * step(around, 0.2, 0.5)
     elif look.pattern == 3:
-        image = image * (0.86 + 0.16 * np.sin(2 * np.pi * s * 72))
+        image = image * (0.92 + 0.10 * np.sin(2 * np.pi * s * 52))
     elif look.pattern == 4:
         mix = 0.9 * step(t, 0.30, 0.26) * (np.array(look.collar) > 0)
     return _stack(image * (1 - mix) + _tint(look.cloth_second, mix * value), 0.02)

@@ -25,7 +25,7 @@ class Block:
     part: int
     anchor: np.ndarray = None  # (N, 3) places of the head that it follows; None: stands alone
     weight: np.ndarray = 1.0  # (N,) share of the head's motion, the rest is the torso's
-    two_sided: bool = False
+    two_sided: bool = False  # also drawn when seen from behind
 
 
 def grid_triangles(rows, columns, closed=False):

@@ -135,6 +135,7 @@ def sample_person(rng):
     identity = ID_STD * rng.standard_normal(80)
     tex = TEX_STD * rng.standard_normal(80)
     tex[0] = rng.choice([-0.9, -0.2, 0.5, 1.5], p=[0.42, 0.26, 0.16, 0.16])  # melanin
+    tex[8] = abs(tex[8]) - 0.3  # freckles are darker than the skin
     tex[0] += 0.22 * rng.standard_normal()
     identity[2] += -0.45 if woman else 0.35  # jaw
     identity[10] += -0.5 if woman else 0.4  # brow ridge

@@ -59,7 +59,7 @@ def paint_skin(palette, albedo, look):
     beard = np.minimum(0.8 * hair, [0.36, 0.26, 0.18])
     image = _over(image, _beard(palette, look, rng), beard)
     image = _over(image, _brow(palette, look, rng), look.brow_colour)
-    image = _darken(image, 0.34 * step(style_height(palette.xyz, look), -0.10, 0.04))
+    image = _darken(image, 0.32 * step(style_height(palette.xyz, look), -0.10, 0.04), 0.88)
     image = _over(image, _roots(palette, look, rng), 0.75 * hair)
     gloss = _gloss(palette, look) + 0.02 * grain
     return np.concatenate([image, gloss[None], 0 * gloss[None]])
