@@ -24,9 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 from data_tools.synthetic import dataset
-from mfr.coefficients import FRAME_PARAMS
 from mfr.config import IMAGE_SIZE
-from mfr.data import COLUMNS
 from mfr.files import atomic, command
 
 SETTINGS = "synthetic.json"
@@ -129,9 +127,10 @@ def mat_bytes(coefficients):
     from scipy.io import savemat
 
     file, frames = io.BytesIO(), len(coefficients)
+    params = np.float32([IMAGE_SIZE, IMAGE_SIZE, 1, IMAGE_SIZE / 2, IMAGE_SIZE / 2])
     content = {
         "coeff": np.asarray(coefficients, np.float32),
-        "transform_params": np.tile(np.float32(FRAME_PARAMS), (frames, 1)),
+        "transform_params": np.tile(params, (frames, 1)),
     }
     savemat(file, content)
     return b"MATLAB 5.0 MAT-file, synthetic".ljust(116) + file.getvalue()[116:]
@@ -274,6 +273,8 @@ def table(meetings):
     Returns:
         str.
     """
+    from mfr.data import COLUMNS  # here, because it brings torch, which takes seconds to start
+
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -307,11 +308,9 @@ def _work(orders, workers, report):
 
 def _start_worker():
     r"""One thread a process; the keyboard's interrupt is the parent's, who ends us tidily."""
-    import torch
-
+    os.environ["OMP_NUM_THREADS"] = "1"  # torch reads it when the first picture is rendered
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda signum, frame: sys.exit(1))  # closes files on its way
-    torch.set_num_threads(1)
 
 
 def _follow(results, total, report):
