@@ -30,10 +30,11 @@ class MotionConfig:
     # Sec. 3.1: the diffusion
     T: int = 1000  # diffusion steps
     schedule: str = "linear"  # linear | cosine
-    variance: str = "posterior"  # posterior (bar beta_t) | beta
+    variance: str = "posterior"  # posterior (tilde beta_t) | beta
     attitude_dropout: float = 0.1  # share of clips trained without attitude, for guidance
     guidance: float = 1.0  # classifier-free guidance on the attitude; 1 = none
     sample_steps: int = 25  # DDIM steps when sampling; 0 = Eq. 1's ancestral chain of T
+    spacing: float = 2.0  # of those steps: t = T (i/n)^spacing; 1 = even
     # Sec. 3.3, 4.1.3: clip by clip
     window: int = 40  # [frames]
     stride: int = 20  # [frames]

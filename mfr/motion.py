@@ -92,9 +92,8 @@ class MotionModel(nn.Module):
             guidance=guidance,
         )  # fmt: skip
         shape = (samples, cond.speaker.shape[1], COEFFICIENT_DIM)
-        x_0 = self.diffusion.sample(
-            denoiser, shape, None, generator, steps or None, eta, progress
-        )  # fmt: skip
+        walk = diffusion.spaced_steps(self.config.T, steps, self.config.spacing) if steps else None
+        x_0 = self.diffusion.sample(denoiser, shape, None, generator, walk, eta, progress)
         return self.listener.denormalise(x_0)
 
 

@@ -597,3 +597,32 @@ ERRORS = [
 def test_errors_name_the_argument_the_value_and_what_is_allowed(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("T", [1, 2, 7, 50, 1000])
+def test_spaced_steps_fall_from_T_to_the_data(T):
+    for count in {1, 2, T // 3, T} & set(range(1, T + 1)):
+        steps = diffusion.spaced_steps(T, count)
+        assert steps[0] == T and steps[-1] >= 1 and len(steps) <= count
+        assert all(a > b for a, b in zip(steps, steps[1:]))
+    assert diffusion.spaced_steps(T, T, power=1) == list(range(T, 0, -1))
+
+
+def test_square_spacing_keeps_more_of_the_spread_than_even_spacing():
+    # N(2, 0.3^2) with its exact eps: every DDIM step is affine, so the std is exact
+    model = diffusion.GaussianDiffusion(diffusion.linear_beta_schedule(1000))
+    std = {}
+    for power in (1.0, 2.0):
+        std[power] = 1.0
+        for step in model.reverse_steps(diffusion.spaced_steps(1000, 25, power), eta=0.0):
+            bar_alpha, noise = model.alphas_cumprod[step.t], model.noise_variance[step.t]
+            slope = float(noise.sqrt() / (bar_alpha * 0.09 + noise))  # d eps* / d x_t
+            std[power] *= abs(step.x_scale + step.eps_scale * slope)
+    assert 0.24 < std[1.0] < 0.255 and 0.27 < std[2.0] < 0.3
+
+
+@pytest.mark.parametrize("count, power, message", [(0, 2, "steps is 0; allowed: 1 .. T = 9"),
+                                                   (10, 2, "steps is 10"), (3, 0.5, "power is 0.5")])
+def test_spaced_steps_refuse_what_is_no_walk(count, power, message):
+    with pytest.raises(ValueError, match=message):
+        diffusion.spaced_steps(9, count, power)
