@@ -11,8 +11,19 @@ from scipy.ndimage import gaussian_filter1d
 from torch import nn
 from torch.nn import functional as F
 
-from mfr.coefficients import ANGLE, EXP, GAMMA, ID, TEX, TRANS, project
+from mfr.coefficients import (
+    ANGLE,
+    CAMERA_Z,
+    EXP,
+    GAMMA,
+    ID,
+    TEX,
+    TRANS,
+    project,
+    rotation_matrix,
+)
 from mfr.config import IMAGE_SIZE
+from mfr.head import ZOOM, pixel_grid, sample
 from mfr.identity import conv_block
 
 DIM = 257
@@ -245,6 +256,45 @@ def augment(images, generator):
     x = torch.where(uniform(0, 1) < 0.4, blocky, x)
     plain = torch.rand(shape, generator=generator, device=x.device) < 0.15
     return torch.where(plain, images, x.clamp(0, 1))
+
+
+def move_camera(images, coefficients, generator, size=1.0):
+    r"""Turn the camera in its place (exact) and zoom (first order); the coefficients follow.
+
+    Ours: a turned camera sees the old picture through a homography, whatever the scene is, and
+    R' = Q R, trans' = Q (trans - camera) + camera. Light is left as it was.
+
+    Args:
+        images: (B, 3, 256, 256) in [0, 1].
+        coefficients: (B, 257), theirs.
+        generator: torch.Generator on their device.
+        size: 1: std 8 px of shift, 5 degrees of roll, 4 % of zoom.
+
+    Returns:
+        (images, coefficients) of the same shapes.
+    """
+    draws = size * torch.randn(len(images), 4, generator=generator, device=images.device)
+    turn = rotation_matrix(draws[:, :3] * draws.new_tensor([0.008, 0.008, 0.09]))  # (B, 3, 3)
+    zoom = (0.04 * draws[:, 3]).exp()
+    place = pixel_grid(IMAGE_SIZE, images) / zoom[:, None, None, None]  # (B, 256, 256, 2)
+    x, y = place.unbind(-1)
+    ray = torch.stack([x, -y, torch.full_like(x, -ZOOM)], -1).flatten(1, 2) @ turn  # Q^T ray
+    place = ray[..., :2] * ray.new_tensor([1, -1]) * (-ZOOM / ray[..., 2:])
+    moved = sample(images, place.unflatten(1, (IMAGE_SIZE, IMAGE_SIZE)))
+    rotation = turn @ rotation_matrix(coefficients[:, ANGLE])
+    camera = coefficients.new_tensor([0, 0, CAMERA_Z])
+    trans = (turn @ (coefficients[:, TRANS] - camera)[..., None])[..., 0]
+    trans = trans * torch.stack([torch.ones_like(zoom), torch.ones_like(zoom), 1 / zoom], 1)
+    after = coefficients.clone()
+    after[:, ANGLE], after[:, TRANS] = _angles(rotation), trans + camera
+    return moved, after
+
+
+def _angles(rotation):
+    """Pitch, yaw, roll (B, 3) of R = Rz Ry Rx (B, 3, 3)."""
+    pitch = torch.atan2(rotation[:, 2, 1], rotation[:, 2, 2])
+    yaw = -torch.asin(rotation[:, 2, 0])
+    return torch.stack([pitch, yaw, torch.atan2(rotation[:, 1, 0], rotation[:, 0, 0])], 1)
 
 
 def _quantise_blocks(x, step):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy.fft import dctn
 
-from mfr.coefficients import ANGLE, EXP, GAMMA, ID, TEX, TRANS
+from mfr.coefficients import ANGLE, EXP, GAMMA, ID, TEX, TRANS, project
 from mfr.config import ReconstructionConfig
 from mfr.reconstruction import (
     BLOCK_WEIGHTS,
@@ -18,6 +18,7 @@ from mfr.reconstruction import (
     _quantise_blocks,
     augment,
     landmark_error,
+    move_camera,
     reconstruct,
     reconstruction_loss,
 )
@@ -182,3 +183,42 @@ def test_augmentation_moves_nothing(generator):
     for place in (rows, columns):
         centre = (place * weight).sum((1, 2)) / weight.sum((1, 2))
         torch.testing.assert_close(centre, torch.full((11,), 31.5), rtol=0, atol=0.5)
+
+
+def spots(coefficients):
+    """A picture with a soft spot at one head point, and where the point is (column, row)."""
+    point = torch.tensor([0.2, 0.3, 0.1])
+    place = project(point[None], coefficients[:, ANGLE], coefficients[:, TRANS], centre=(128, 128))
+    place = torch.stack([place[:, 0, 0], 256 - place[:, 0, 1]], 1)
+    axis = torch.arange(256) + 0.5
+    away = (axis - place[:, :1])[:, None] ** 2 + (axis - place[:, 1:])[:, :, None] ** 2
+    return torch.exp(-away / 50)[:, None].expand(-1, 3, -1, -1), place
+
+
+def test_moved_camera_sees_the_head_where_the_moved_coefficients_put_it(generator):
+    before = torch.zeros(23, 257)
+    before[:, ANGLE] = 0.2 * torch.randn(23, 3, generator=generator)
+    before[:, TRANS] = torch.tensor([0.05, 0.05, 0.3]) * torch.randn(23, 3, generator=generator)
+    moved, after = move_camera(spots(before)[0], before, generator)
+    want, old = spots(after)[1], spots(before)[1]
+    weight = moved.mean(1)
+    weight = weight / weight.sum((1, 2), keepdim=True)
+    axis = torch.arange(256) + 0.5
+    found = torch.stack([(weight.sum(1) * axis).sum(1), (weight.sum(2) * axis).sum(1)], 1)
+    assert (want - old).norm(dim=1).mean() > 5
+    torch.testing.assert_close(found, want, rtol=0, atol=0.2)
+
+
+def test_moved_camera_leaves_the_face_itself_alone(images, generator):
+    before = 0.2 * torch.randn(3, 257, generator=generator)
+    _, after = move_camera(images, before, generator)
+    for block in (ID, EXP, TEX, GAMMA):
+        assert torch.equal(after[:, block], before[:, block])
+    assert (after[:, ANGLE] - before[:, ANGLE]).abs().min() > 1e-4
+
+
+def test_camera_that_does_not_move_changes_nothing(images, generator):
+    before = 0.2 * torch.randn(3, 257, generator=generator)
+    same, after = move_camera(images, before, generator, size=0)
+    torch.testing.assert_close(same, images, rtol=0, atol=1e-4)
+    torch.testing.assert_close(after, before, rtol=0, atol=1e-6)
