@@ -93,7 +93,7 @@ class RendererConfig:
     gan_start: int = 1000  # step at which the discriminator joins
     steps: int = 4000
     batch_size: int = 8  # frames
-    learning_rate: float = 3e-4
+    learning_rate: float = 7e-4
     ema: float = 0.995
     grad_clip: float = 5.0
     seed: int = 0
