@@ -26,8 +26,11 @@ import numpy as np
 from data_tools.synthetic import dataset
 from mfr.config import IMAGE_SIZE
 from mfr.files import atomic, command
+from mfr.matfile import write_mat
 
 SETTINGS = "synthetic.json"
+# transform_params of every frame, as mfr.camera has them, without waiting for torch to load
+FRAME_PARAMS = (IMAGE_SIZE, IMAGE_SIZE, 1, IMAGE_SIZE / 2, IMAGE_SIZE / 2)
 FORMAT = 1  # grows when the same seed no longer gives the same numbers
 FOLDERS = ("videos", "audios", "recons", "truth", "stills")
 
@@ -85,7 +88,9 @@ def make_clip(order):
         elif what == "sound":
             _write(path, wav_bytes(take.speech.waveform, take.speech.sample_rate))
         elif what == "coefficients":
-            _write(path, mat_bytes(getattr(take, role)))
+            coeff = np.asarray(getattr(take, role), np.float32)
+            params = np.tile(np.float32(FRAME_PARAMS), (len(coeff), 1))
+            write_mat(path, {"coeff": coeff, "transform_params": params})
         elif what == "stills":
             rendered += _stills(path, order, role, getattr(take, role))
         else:
@@ -113,27 +118,6 @@ def wav_bytes(waveform, sample_rate):
     file = io.BytesIO()
     wavfile.write(file, sample_rate, np.round(waveform * 32767).astype("<i2"))
     return file.getvalue()
-
-
-def mat_bytes(coefficients):
-    r"""A Deep3DFaceRecon video file, without the time stamp that scipy puts into its head.
-
-    Args:
-        coefficients: (L, 257).
-
-    Returns:
-        bytes; the same for the same numbers.
-    """
-    from scipy.io import savemat
-
-    file, frames = io.BytesIO(), len(coefficients)
-    params = np.float32([IMAGE_SIZE, IMAGE_SIZE, 1, IMAGE_SIZE / 2, IMAGE_SIZE / 2])
-    content = {
-        "coeff": np.asarray(coefficients, np.float32),
-        "transform_params": np.tile(params, (frames, 1)),
-    }
-    savemat(file, content)
-    return b"MATLAB 5.0 MAT-file, synthetic".ljust(116) + file.getvalue()[116:]
 
 
 def _film(path, order, role, coefficients):

@@ -13,8 +13,8 @@ from mfr.camera import (
     CAMERA_Z, CROP_CENTRE, FOCAL, FRAME_PARAMS, FRAME_SIZE, crop_to_frame, frame_camera, project,
     rotation_matrix, to_frame_camera,
 )  # fmt: skip
-from mfr.files import atomic, existing
-from mfr.matfile import read_mat
+from mfr.files import existing
+from mfr.matfile import read_mat, write_mat
 
 ID, EXP, TEX = slice(0, 80), slice(80, 144), slice(144, 224)  # shape, expression, skin
 ANGLE, GAMMA, TRANS = slice(224, 227), slice(227, 254), slice(254, 257)  # [rad], light, [units]
@@ -310,8 +310,6 @@ def save_mat(path, coeff, transform_params=None):
     Raises:
         ValueError: a shape is wrong or a value is not finite.
     """
-    from scipy.io import savemat
-
     params = np.asarray(FRAME_PARAMS if transform_params is None else transform_params)
     coeff = np.asarray(coeff)
     if params.ndim == 1:
@@ -322,5 +320,4 @@ def save_mat(path, coeff, transform_params=None):
         "transform_params": _column(path, content, "transform_params", 5),
     }
     _check_lengths(path, content["coeff"], content["transform_params"])
-    with atomic(path) as temporary:
-        savemat(temporary, content, do_compression=True)
+    write_mat(path, content)

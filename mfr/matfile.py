@@ -1,13 +1,16 @@
-r"""Numbers out of MATLAB 5 files, by a reader that a damaged file cannot crash.
+r"""Numbers out of MATLAB 5 files, by a reader that a damaged file cannot crash; and into them.
 
 scipy's reader knows far more than tables of numbers, and a flipped bit can end the whole process in
 it. This one checks every length against what the file really holds, and executes nothing.
 """
 
+import io
 import struct
 import zlib
 
 import numpy as np
+
+from mfr.files import atomic
 
 HEADER = 128  # bytes before the first variable
 MATRIX, COMPRESSED = 14, 15  # types of a variable
@@ -97,3 +100,20 @@ def _variable(content, order):
     if len(numbers) != count * dtype.itemsize:
         raise _Damaged(f"{name}: {len(numbers)} bytes for shape {shape}")
     return name, np.frombuffer(numbers, dtype).reshape(shape, order="F")
+
+
+def write_mat(path, content):
+    r"""Write variables as a compressed MATLAB 5 file, whole or not at all.
+
+    The same numbers give the same bytes: scipy's header, which holds the time, is replaced.
+
+    Args:
+        path: .mat.
+        content: dict, name -> real array.
+    """
+    from scipy.io import savemat
+
+    file = io.BytesIO()
+    savemat(file, content, do_compression=True)
+    with atomic(path) as temporary:
+        temporary.write_bytes(b"MATLAB 5.0 MAT-file".ljust(116) + file.getvalue()[116:])

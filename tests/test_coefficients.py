@@ -402,8 +402,8 @@ def test_mat_is_written_whole_or_not_at_all(tmp_path, rng, monkeypatch):
     save_mat(tmp_path / "a.mat", coeff)
     before = (tmp_path / "a.mat").read_bytes()
 
-    def full_disk(path, *rest, **more):
-        path.write_bytes(b"half")
+    def full_disk(file, *rest, **more):
+        file.write(b"half")
         raise OSError("No space left on device")
 
     monkeypatch.setattr(scipy.io, "savemat", full_disk)
