@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from data_tools.synthetic import parts
-from data_tools.synthetic.face_model import EXPRESSIONS, FaceModel, project, sample_person
+from data_tools.synthetic.face_model import EXPRESSIONS, FOLLOW, NECK_JOINT, FaceModel, project
+from data_tools.synthetic.face_model import rotation, sample_person
 from data_tools.synthetic.coverage import smooth_outlines, visible_triangles
 from data_tools.synthetic.rasterizer import landmarks, motion, render, vertex_normals
 from data_tools.synthetic.rasterizer import world_vertices
@@ -202,6 +203,27 @@ def test_no_hole_inside_the_face(model, seed):
         within = inside(pixels, outline)
         assert within.sum() > 2000
         assert mask.reshape(-1)[within].all()
+
+
+def test_hair_is_rigid_and_the_torso_follows_softly(person):
+    model = FaceModel(dtype=torch.float64)
+    scene = model.scene(person)
+    at_rest = torch.as_tensor(person.coefficients(person.neutral_motion())).double()
+    turned = at_rest.clone()
+    turned[0, 224:227] = torch.tensor([0.2, -0.3, 0.1])
+    turned[0, 254:257] += torch.tensor([0.05, 0.02, -0.1])
+    before, after = (world_vertices(model, scene, c)[0] for c in (at_rest, turned))
+    matrix = rotation(turned[:, 224:227])[0]
+    for number in (parts.HAIR, parts.CLOTH):
+        chosen = scene.triangles[scene.part == number].unique()
+        rigid = before[chosen] @ matrix.T + turned[0, 254:257]
+        moved = after[chosen] - before[chosen]
+        if number == parts.HAIR:
+            torch.testing.assert_close(after[chosen], rigid, rtol=1e-9, atol=1e-9)
+        else:
+            joint = torch.tensor(NECK_JOINT, dtype=torch.float64)
+            shift = FOLLOW * (matrix @ joint + turned[0, 254:257] - joint)
+            torch.testing.assert_close(moved, shift.expand_as(moved), rtol=1e-9, atol=1e-9)
 
 
 def test_open_jaw_shows_the_mouth_and_shut_lids_hide_the_eyes(model, person):

@@ -103,8 +103,10 @@ def edges(x, y):
     Returns:
         a, b, c (n, 3) and area (n,) > 0, twice the triangle's.
     """
-    x1, x2, y1, y2 = x.roll(-1, 1), x.roll(-2, 1), y.roll(-1, 1), y.roll(-2, 1)
-    a, b, c = y1 - y2, x2 - x1, x1 * y2 - x2 * y1
+    (x0, x1, x2), (y0, y1, y2) = x.unbind(1), y.unbind(1)
+    a = torch.stack([y1 - y2, y2 - y0, y0 - y1], 1)
+    b = torch.stack([x2 - x1, x0 - x2, x1 - x0], 1)
+    c = torch.stack([x1 * y2 - x2 * y1, x2 * y0 - x0 * y2, x0 * y1 - x1 * y0], 1)
     area = c.sum(1)
     sign = area.sign()[:, None]
     return a * sign, b * sign, c * sign, area.abs()
@@ -121,11 +123,12 @@ def weights(corners, column, row):
     Returns:
         (n, 3), summing to 1; and depth (n,) [dm].
     """
-    x, y = corners[:, :, 0] - column[:, None], corners[:, :, 1] - row[:, None]
-    x1, x2, y1, y2 = x.roll(-1, 1), x.roll(-2, 1), y.roll(-1, 1), y.roll(-2, 1)
-    flat = x1 * y2 - x2 * y1
+    x0, x1, x2 = (corners[:, :, 0] - column[:, None]).unbind(1)
+    y0, y1, y2 = (corners[:, :, 1] - row[:, None]).unbind(1)
+    flat = torch.stack([x1 * y2 - x2 * y1, x2 * y0 - x0 * y2, x0 * y1 - x1 * y0], 1)
     near = flat / corners[:, :, 2]
-    return near / near.sum(1, keepdim=True), flat.sum(1) / near.sum(1)
+    total = near.sum(1)
+    return near / total[:, None], flat.sum(1) / total
 
 
 def smooth_outlines(image, depth, part, nearest, screen, triangles, jump=0.06):

@@ -119,7 +119,7 @@ def _sheet(style, look, rng):
     along = np.linspace(0, 1, rows)[:, None] * np.ones(COLUMNS + 1)
     uv = to_atlas("hair", np.broadcast_to(s, along.shape), along).reshape(-1, 2)
     triangles = _cut(grid_triangles(rows, COLUMNS + 1), lifted.reshape(-1, 3))
-    return Block(lifted.reshape(-1, 3), uv, triangles, HAIR, anchor.reshape(-1, 3), 1.0, True)
+    return Block(lifted.reshape(-1, 3), uv, triangles, HAIR, anchor.reshape(-1, 3), two_sided=True)
 
 
 def _smooth_noise(rng, count):
