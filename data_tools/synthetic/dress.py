@@ -77,16 +77,16 @@ def glasses(style):
     paths = []
     for side in (-1, 1):
         x = side * (EYE[0] + 0.005) + wide * shape[0]
-        z = 0.225 - 0.12 * x**2
+        z = 0.265 - 0.12 * x**2
         paths.append(np.stack([x, EYE[1] - 0.02 + high * shape[1], z], 1))
         reach = np.linspace(0, 1, 7)
         outer = EYE[0] + wide
         arm_x = side * (outer + (0.745 - outer) * np.minimum(reach * 2.2, 1) ** 0.5)
-        arm_z = 0.17 - 0.80 * reach - 0.12 * outer**2 * (1 - reach)
+        arm_z = 0.265 - 0.88 * reach - 0.12 * outer**2 * (1 - reach)
         paths.append(np.stack([arm_x, EYE[1] + 0.05 + 0 * reach, arm_z], 1))
     across = np.linspace(-1, 1, 7)
     x = across * (EYE[0] - wide + 0.01)
-    paths.append(np.stack([x, EYE[1] + 0.05 - 0.03 * across**2, 0.235 + 0 * across], 1))
+    paths.append(np.stack([x, EYE[1] + 0.05 - 0.03 * across**2, 0.28 + 0 * across], 1))
     return _pipes(paths, 0.014, GLASSES, [0.0, 0.05, 0.15])
 
 
