@@ -10,6 +10,7 @@ of their own and fork for each bug: the child imports the changed package afresh
 import contextlib
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -25,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from mutants import MUTANTS  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
-SECONDS = 60  # a test that runs longer than this with a bug in it does not end
+SECONDS = 30  # a test that takes more CPU than this with a bug in it does not end
 WORKERS = 2
 SIX = {
     "audio": ("audio", "audio_legacy", "framing", "loudness"), "coefficients": ("coefficients",),
@@ -64,17 +65,18 @@ def copy_code(root, folder):
         (folder / "mfr" / "weights").symlink_to(root / "mfr" / "weights")
 
 
-def run_tests(tests):
+def run_tests(tests, seconds):
     r"""(exit code of pytest, end of its output) for some tests, in a forked child."""
     with tempfile.TemporaryFile() as out:
         child = os.fork()
         if child == 0:
-            signal.alarm(SECONDS)
+            limit = seconds * len(tests)  # of CPU: a busy machine is no endless loop
+            resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 1))
             os.dup2(out.fileno(), 1)
             os.dup2(out.fileno(), 2)
             code = 3
             with contextlib.suppress(BaseException):
-                code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests]))
+                code = int(pytest.main(["-xq", "--assert=plain", "-p", "no:cacheprovider", *tests]))
             sys.stdout.flush()
             os._exit(code)
         status = os.waitpid(child, 0)[1]
@@ -83,7 +85,7 @@ def run_tests(tests):
     return os.waitstatus_to_exitcode(status), text[-1500:]
 
 
-def verdict(mutant):
+def verdict(mutant, seconds):
     r"""killed, or what else happened. Only a test that ran and failed has killed a bug."""
     path = Path(mutant.file)
     original = path.read_text(encoding="utf-8")
@@ -91,18 +93,18 @@ def verdict(mutant):
         return f"{mutant.old!r} occurs {original.count(mutant.old)} times in {mutant.file}"
     path.write_text(original.replace(mutant.old, mutant.new), encoding="utf-8")
     try:
-        code, text = run_tests([mutant.test])
+        code, text = run_tests([mutant.test], seconds)
     finally:
         path.write_text(original, encoding="utf-8")
     if code == 1:
         return "killed"
-    reasons = {0: "survived", -signal.SIGALRM: f"did not end in {SECONDS} s"}
+    reasons = {0: "survived", -signal.SIGXCPU: f"did not end in {seconds} s of CPU"}
     return f"{reasons.get(code, f'pytest could not run the test (exit code {code})')}\n{text}"
 
 
-def unmutated(tests):
+def unmutated(tests, seconds):
     r"""clean, or the output of the tests that fail without any bug."""
-    code, text = run_tests(tests)
+    code, text = run_tests(tests, seconds)
     return "clean" if code == 0 else text
 
 
@@ -129,21 +131,21 @@ def work(root):
         copy_code(Path(root), Path(folder))
         os.chdir(folder)
         sys.path[:] = [folder, *(p for p in sys.path if Path(p or ".").resolve() != ROOT / "tests")]
-        verdicts = [verdict(Mutant(*row)) for row in jobs["rows"]]
-        json.dump([verdicts, unmutated(jobs["tests"])], sys.stdout)
+        verdicts = [verdict(Mutant(*row), jobs["seconds"]) for row in jobs["rows"]]
+        json.dump([verdicts, unmutated(jobs["tests"], jobs["seconds"])], sys.stdout)
 
 
-def judge(rows, root=ROOT):
+def judge(rows, root=ROOT, seconds=SECONDS):
     r"""Verdicts of all rows in their order, and one on their tests without a bug."""
     shares = [rows[i::WORKERS] for i in range(WORKERS)]
 
     def start(share):
-        tests = sorted({row.test for row in share})
+        jobs = {"rows": share, "tests": sorted({row.test for row in share}), "seconds": seconds}
         command = [sys.executable, __file__, "--worker", str(root)]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
         done = subprocess.run(
-            command, input=json.dumps({"rows": share, "tests": tests}), text=True,
-            stdout=subprocess.PIPE, env=environment, check=True,
+            command, input=json.dumps(jobs), text=True, stdout=subprocess.PIPE,
+            env=environment, check=True,
         )  # fmt: skip
         return json.loads(done.stdout)
 
@@ -213,8 +215,9 @@ def test_only_a_failing_test_kills(toy):
         TOY._replace(old="a"),
         TOY._replace(new="a +"),
         TOY._replace(test="tests/test_toy.py::test_product"),
+        TOY._replace(old="return", new="while True: pass\n    return"),
     ]
-    judged, clean = judge(rows, toy)
+    judged, clean = judge(rows, toy, seconds=3)
     first_lines = [judged[row].splitlines()[0] for row in rows]
     assert first_lines == [
         "killed",
@@ -224,6 +227,7 @@ def test_only_a_failing_test_kills(toy):
         "'a' occurs 4 times in mfr/toy.py",
         "pytest could not run the test (exit code 4)",
         "pytest could not run the test (exit code 4)",
+        "did not end in 3 s of CPU",
     ]
     assert (toy / "mfr" / "toy.py").read_text().endswith("a + b\n")
     assert "not found: " in "".join(clean)
