@@ -98,10 +98,10 @@ def train(stage, run, resume=False, dry_run=False):
         pace = (done - first) / (time.monotonic() - started)
         print(progress(done, settings.steps, running, value, pace), flush=True)
         log(folder, {"step": done, "held_out": value, "rate": rate, **running})
-        if value < best:
-            best = value
-            checkpoint.save(weights_file, stage.name, settings, average.shadow, step=done,
-                            held_out=value)  # fmt: skip
+        best = min(best, value)
+        # the latest average, not the best: Eq. 3's held-out loss rises before samples get worse
+        checkpoint.save(weights_file, stage.name, settings, average.shadow, step=done,
+                        held_out=value)  # fmt: skip
         state = {
             "modules": stage.modules.state_dict(), "optimizer": optimizer.state_dict(),
             "draw": draw.get_state(), "noise": noise.get_state(), "step": done, "best": best,
@@ -114,21 +114,21 @@ def train(stage, run, resume=False, dry_run=False):
         print("dry run   one step done, nothing written")
     else:
         finish(stage, weights_file)
-        print(f"done      best held-out loss {best:.4f}: {weights_file}")
+        print(f"done      held-out loss {value:.4f}, at best {best:.4f}: {weights_file}")
     return best
 
 
 def finish(stage, weights_file):
-    r"""Let a stage complete its best weights, and write them again.
+    r"""Let a stage complete its weights, and write them again.
 
     Args:
         stage: trained.
         weights_file: its STAGE.pt.
     """
-    best = checkpoint.load(weights_file, stage.name, stage.device)
-    checkpoint.restore(stage.network, best["model"], weights_file)
+    last = checkpoint.load(weights_file, stage.name, stage.device)
+    checkpoint.restore(stage.network, last["model"], weights_file)
     stage.finish(stage.network.eval())
-    more = {"step": best["step"], "held_out": best["held_out"]}
+    more = {"step": last["step"], "held_out": last["held_out"]}
     checkpoint.save(weights_file, stage.name, stage.config, stage.network.state_dict(), **more)
 
 

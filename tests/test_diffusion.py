@@ -621,8 +621,9 @@ def test_square_spacing_keeps_more_of_the_spread_than_even_spacing():
     assert 0.24 < std[1.0] < 0.255 and 0.27 < std[2.0] < 0.3
 
 
-@pytest.mark.parametrize("count, power, message", [(0, 2, "steps is 0; allowed: 1 .. T = 9"),
-                                                   (10, 2, "steps is 10"), (3, 0.5, "power is 0.5")])
+@pytest.mark.parametrize("count, power, message", [
+    (0, 2, "steps is 0; allowed: 1 .. T = 9"), (10, 2, "steps is 10"), (3, 0.5, "power is 0.5"),
+])  # fmt: skip
 def test_spaced_steps_refuse_what_is_no_walk(count, power, message):
     with pytest.raises(ValueError, match=message):
         diffusion.spaced_steps(9, count, power)

@@ -34,7 +34,7 @@ def weights(run, stage):
 @pytest.mark.parametrize("stage", ["reconstruction", "motion", "renderer"])
 def test_every_stage_trains_and_leaves_its_files(stage, vico_folder, run, capsys):
     train(stage, vico_folder, run, 2, "--batch-size", "3")
-    assert checkpoint.load(run / f"{stage}.pt", stage)["step"] in (1, 2)
+    assert checkpoint.load(run / f"{stage}.pt", stage)["step"] == 2
     assert json.loads((run / stage / "config.json").read_text())["steps"] == 2
     lines = (run / stage / "log.jsonl").read_text().split("\n")[:-1]
     entries = [json.loads(line) for line in lines]
