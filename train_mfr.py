@@ -67,7 +67,7 @@ def train(stage, run, resume=False, dry_run=False):
 
     every = max(1, settings.steps // 20)
     steps = range(first, min(first + 1, settings.steps) if dry_run else settings.steps)
-    started, running = time.monotonic(), {}
+    started, running, value = time.monotonic(), {}, best
     if first == 0:
         value = average.evaluate(stage.held_out_loss)
         print(f"step {0:>6}/{settings.steps}   held out {value:.4f}")
