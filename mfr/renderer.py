@@ -24,7 +24,10 @@ NEAR, FAR = 1.05, 1.6  # distance [radii] at which the surroundings stop followi
 GRID = 64  # side of the flow
 CHART = 48  # side of the chart, the head seen from the front
 EXPRESSIONS = 64
-FLOW_UNIT = 0.05  # of the residual flow, in halves of the frame: 6.4 px
+# What 1 means at the ends of the networks, so that a step of training moves each about alike
+FLOW_UNIT = 0.05  # residual flow: halves of the frame, 6.4 px
+HEAD_UNIT = 0.1  # relief and displacement of the head [Deep3D's units]; shift on the chart
+COLOUR_UNIT = 0.1  # painted pixels
 
 
 class Encoded(NamedTuple):
@@ -70,9 +73,18 @@ def window_coefficients(coefficients, window):
     return coefficients[(torch.arange(length)[:, None] + offsets).clamp(0, length - 1)]
 
 
+def _he(layer, gain=1.0):
+    """The layer with weights that keep the signal's size; torch's own lose half of it a layer."""
+    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    nn.init.zeros_(layer.bias)
+    with torch.no_grad():
+        layer.weight.mul_(gain)
+    return layer
+
+
 def _conv(inputs, outputs, stride=1):
     """3x3 convolution and rectifier."""
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1), nn.ReLU(inplace=True))
+    return nn.Sequential(_he(nn.Conv2d(inputs, outputs, 3, stride, 1)), nn.ReLU(inplace=True))
 
 
 def _zero(layer):
@@ -99,8 +111,8 @@ class Block(nn.Module):
 
     def __init__(self, width, descriptor_dim=0):
         super().__init__()
-        self.first = nn.Conv2d(width, width, 3, 1, 1)
-        self.second = nn.Conv2d(width, width, 3, 1, 1)
+        self.first = _he(nn.Conv2d(width, width, 3, 1, 1))
+        self.second = _he(nn.Conv2d(width, width, 3, 1, 1), 0.3)  # close to the identity at first
         self.modulate = nn.Linear(descriptor_dim, 2 * width) if descriptor_dim else None
 
     def forward(self, x, descriptor=None):
@@ -139,7 +151,7 @@ class Encoder(nn.Module):
             _conv(middle, 2 * c, 2), *(Block(2 * c) for _ in range(config.encoder_blocks))
         )
         self.deep = nn.Sequential(_conv(2 * c, 2 * c, 2), _conv(2 * c, 2 * c, 2))  # 8x8
-        self.narrow = nn.Conv2d(4 * c, c, 1)
+        self.narrow = _he(nn.Conv2d(4 * c, c, 1))
         self.shape = nn.Sequential(
             _conv(c, c), _conv(c, c), _conv(c, c), _zero(nn.Conv2d(c, 3, 3, 1, 1))
         )
@@ -154,14 +166,14 @@ class Encoder(nn.Module):
         Returns:
             Encoded; its shape holds what the picture shows: relief and shift.
         """
-        fine = self.fine(F.pixel_unshuffle(portrait - 0.5, 2))  # (B, 3/4 C, 128, 128)
+        fine = self.fine(F.pixel_unshuffle(4 * portrait - 2, 2))  # (B, 3/4 C, 128, 128)
         middle = self.middle(fine)  # (B, 3/2 C, 64, 64)
         coarse = self.coarse(middle)  # (B, 2 C, 32, 32)
         deep = self.deep(coarse)
         around = F.interpolate(deep, scale_factor=4, mode="bilinear", align_corners=False)
         narrow = self.narrow(torch.cat([coarse, around], 1))  # (B, C, 32, 32)
         on_chart = sample(narrow, place_points(coefficients, chart_points(CHART, coefficients)))
-        shape = self.shape(on_chart)  # (B, 3, 48, 48)
+        shape = HEAD_UNIT * self.shape(on_chart)  # (B, 3, 48, 48)
         return Encoded(portrait, fine, middle, narrow, deep.mean((2, 3)), shape, coefficients)
 
 
@@ -178,7 +190,7 @@ class Surface(nn.Module):
     def __init__(self, config):
         super().__init__()
         c = config.width
-        self.enter = nn.Linear(EXPRESSIONS + 2 * c, c * (CHART // 8) ** 2)
+        self.enter = _he(nn.Linear(EXPRESSIONS + 2 * c, c * (CHART // 8) ** 2))
         self.grow = nn.ModuleList([_conv(c, c), _conv(c, c), _zero(nn.Conv2d(c, 4, 3, 1, 1))])
 
     def forward(self, expression, person):
@@ -195,7 +207,7 @@ class Surface(nn.Module):
         x = x.unflatten(1, (-1, CHART // 8, CHART // 8))  # (B, C, 6, 6)
         for layer in self.grow:
             x = layer(_double(x))
-        return x
+        return HEAD_UNIT * x
 
 
 class Motion(nn.Module):
@@ -286,13 +298,13 @@ class Renderer(nn.Module):
         self.register_buffer("std", torch.ones(COEFFICIENT_DIM))
         self.encoder = Encoder(config)
         self.describe = nn.Sequential(
-            nn.Linear((config.window + 1) * COEFFICIENT_DIM + 2 * c, d), nn.ReLU(),
-            nn.Linear(d, d), nn.ReLU(),
+            _he(nn.Linear((config.window + 1) * COEFFICIENT_DIM + 2 * c, d)), nn.ReLU(),
+            _he(nn.Linear(d, d)), nn.ReLU(),
         )  # fmt: skip
         self.motion = Motion(config)
         self.merge = _conv(middle + c, middle)
         self.edit = Block(middle, d)
-        self.rise = nn.Conv2d(middle, fine, 1)
+        self.rise = _he(nn.Conv2d(middle, fine, 1))
         self.paint = nn.Sequential(_conv(2 * fine, fine), _conv(fine, fine))
         self.colour = _zero(nn.Conv2d(fine, 16, 3, 1, 1))  # 4 channels at 2x2 pixels
 
@@ -373,7 +385,7 @@ class Renderer(nn.Module):
         new, still = F.pixel_shuffle(self.colour(x), 2).split((3, 1), 1)
         still = torch.sigmoid(still - 4)  # nothing stands still beyond its own flow at first
         warped = _warp(encoded.image, flow)
-        image = warped + still * (encoded.image - warped) + new
+        image = warped + still * (encoded.image - warped) + COLOUR_UNIT * new
         return Rendered(image, warped, flow, still)
 
     def forward(self, encoded, coefficients):

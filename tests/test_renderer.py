@@ -177,7 +177,7 @@ def test_background_stands_still(renderer, generator):
 
 def test_relief_makes_a_nose_move_more_in_a_turn(renderer):
     here, there, flat = pose(), pose(YAW=0.15), surface(0.0, -0.2)
-    renderer.encoder.shape[-1].bias[0] = 0.25
+    renderer.encoder.shape[-1].bias[0] = 2.5  # tenths
     nose = flat + torch.tensor([0, 0, 0.25])
     moved = spot(renderer(renderer.encode(marked(nose, here), here), there))
     torch.testing.assert_close(moved, seen_at(nose, there), rtol=0, atol=0.7)
@@ -215,7 +215,7 @@ def test_parts_of_the_chart_lie_where_the_portrait_has_them(renderer):
     there[0, EXP + 5] = 1.0
     still = spot(renderer(renderer.encode(marked(spot_at, here), here), there))
     torch.testing.assert_close(still, seen_at(spot_at, here), rtol=0, atol=0.3)
-    renderer.encoder.shape[-1].bias[1] = -0.6  # on this person it reaches 0.6 of a half further
+    renderer.encoder.shape[-1].bias[1] = -6  # on this person it reaches 0.6 of a half further
     moved = spot(renderer(renderer.encode(marked(spot_at, here), here), there))
     assert moved[0] - still[0] > 5
 
@@ -286,7 +286,7 @@ def test_half_precision_leaves_the_geometry_whole(renderer, generator):
 
 def test_parts_have_their_shapes_and_the_frame_its_range(renderer, generator):
     trained(renderer, generator)
-    renderer.colour.bias.fill_(2.0)  # brighter than white
+    renderer.colour.bias.fill_(20)  # brighter than white
     encoded = renderer.encode(torch.rand(1, 3, 256, 256, generator=generator), pose())
     parts = renderer.render(encoded, poses(generator, 2).float())
     assert isinstance(parts, Rendered)
