@@ -50,6 +50,11 @@ def source(name):
     return (ROOT / name).read_text(encoding="utf-8")
 
 
+@functools.cache
+def parse(text):
+    return ast.parse(text)
+
+
 LIBRARY = files("mfr", "data_tools", ".")
 PYTHON = [*LIBRARY, *files("tests", "tutorials")]
 TEXT = [
@@ -111,7 +116,7 @@ def raised(node):
 
 def law_docstrings(name, text):
     problems = []
-    for label, node, method in public(ast.parse(text)):
+    for label, node, method in public(parse(text)):
         where = f"{name}:{node.lineno}: {label}"
         docstring = ast.get_docstring(node)
         if docstring is None:
@@ -141,9 +146,11 @@ def law_line_length(name, text):
             for n, line in enumerate(text.splitlines(), 1) if len(line) > 100]  # fmt: skip
 
 
+@functools.cache
 def imports(text):
     r"""(line, dotted module, inside a function) of every import, `from a import b` also as a.b."""
-    tree = ast.parse(text)
+    tree = parse(text)
+    found = []
     inside = {id(n) for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) for n in ast.walk(f)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -152,8 +159,8 @@ def imports(text):
             names = [node.module or ""] + [f"{node.module}.{alias.name}" for alias in node.names]
         else:
             continue
-        for module in names:
-            yield node.lineno, module, id(node) in inside
+        found += [(node.lineno, module, id(node) in inside) for module in names]
+    return found
 
 
 def within(module, packages):
@@ -213,8 +220,9 @@ def law_direction(name, text):
     return problems
 
 
+@functools.cache
 def calls(text):
-    return [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
+    return [node for node in ast.walk(parse(text)) if isinstance(node, ast.Call)]
 
 
 def keyword(call, name):
