@@ -215,7 +215,9 @@ def run(*arguments, **options):
     return subprocess.Popen(
         [sys.executable, "-m", "data_tools.make_synthetic", *map(str, arguments)],
         cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env={**os.environ, "OMP_NUM_THREADS": "1"}, **options,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        # a shell's background jobs ignore the interrupt, and so would their children
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler), **options,
     )  # fmt: skip
 
 
