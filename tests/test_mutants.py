@@ -169,6 +169,7 @@ def verdicts(request):
     return judge([row for row in asked if isinstance(row, Mutant)] or ROWS)
 
 
+@pytest.mark.slow  # about two minutes of two idle cores
 @pytest.mark.parametrize(
     "mutant", ROWS, ids=lambda row: f"{Path(row.file).stem}: {row.old} -> {row.new}"
 )
@@ -176,6 +177,7 @@ def test_named_test_kills(mutant, verdicts):
     assert verdicts[0][mutant] == "killed", mutant
 
 
+@pytest.mark.slow
 def test_named_tests_pass_without_a_bug(verdicts):
     assert set(verdicts[1]) == {"clean"}, "\n".join(verdicts[1])
 
