@@ -217,7 +217,7 @@ def run(*arguments, **options):
         cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         # a shell's background jobs ignore the interrupt, and so would their children
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler), **options,
+        **{"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **options},
     )  # fmt: skip
 
 
