@@ -27,6 +27,7 @@ class MotionConfig:
     identity_dim: int = 128  # length of V(I_l)
     reference: bool = True  # the portrait's own coefficients as a second identity token
     time_in_modulation: bool = True  # t also in the modulation, not only as a key token
+    attitude_in_modulation: bool = True  # the attitude likewise
     # Sec. 3.1: the diffusion
     T: int = 1000  # diffusion steps
     schedule: str = "linear"  # linear | cosine
@@ -90,9 +91,12 @@ class RendererConfig:
     warp_weight: float = 10.0  # pixel term on the warped image alone
     gan_weight: float = 0.05
     identity_weight: float = 0.05  # Eq. 6: 0.1 of the perceptual gradient, a vector of 128 summed
-    gan_start: int = 1000  # step at which the discriminator joins
+    warp_steps: int = 1000  # first steps, which learn the flow alone
+    gan_start: int = 2000  # step at which the discriminator joins
+    precision: str = "float32"  # of the networks while training: float32 | bfloat16
     steps: int = 4000
-    batch_size: int = 8  # frames
+    batch_size: int = 12  # frames
+    targets: int = 4  # frames rendered from each portrait, which is encoded once
     learning_rate: float = 7e-4
     ema: float = 0.995
     grad_clip: float = 5.0
@@ -111,9 +115,12 @@ PAPER = {
     "reconstruction": {"width": 32, "steps": 50000, "batch_size": 128},
     "motion": {
         "width": 256, "feedforward": 1024, "reference": False, "time_in_modulation": False,
-        "sample_steps": 0, "attitude_dropout": 0.0, "steps": 50000, "learning_rate": 2e-4,
+        "attitude_in_modulation": False, "sample_steps": 0, "attitude_dropout": 0.0,
+        "steps": 50000, "learning_rate": 2e-4,
     },
-    "renderer": {"width": 48, "steps": 100000, "batch_size": 32, "gan_start": 20000},
+    "renderer": {
+        "width": 48, "steps": 100000, "batch_size": 32, "warp_steps": 5000, "gan_start": 20000,
+    },
 }  # fmt: skip
 
 
@@ -157,7 +164,8 @@ def check(config):
     Raises:
         ValueError: a setting is out of its range.
     """
-    may_be_zero = ("seed", "sample_steps", "attitude_dropout", "guidance", "margin", "gan_start")
+    may_be_zero = ("seed", "sample_steps", "attitude_dropout", "guidance", "margin", "gan_start",
+                   "warp_steps")  # fmt: skip
     for name, value in to_dict(config).items():
         if isinstance(value, (str, bool)):
             continue
@@ -166,6 +174,11 @@ def check(config):
             raise ValueError(f"{name} is {value}; allowed: {'>= 0' if free else '> 0'}")
     if getattr(config, "ema", 0) >= 1 or getattr(config, "attitude_dropout", 0) >= 1:
         raise ValueError("ema and attitude_dropout are shares; allowed: below 1")
+    if getattr(config, "batch_size", 0) % getattr(config, "targets", 1):
+        raise ValueError(f"batch_size is {config.batch_size}; allowed: a multiple of targets, "
+                         f"{config.targets}")  # fmt: skip
+    if getattr(config, "precision", "float32") not in ("float32", "bfloat16"):
+        raise ValueError(f"precision is {config.precision!r}; allowed: float32, bfloat16")
     return config
 
 

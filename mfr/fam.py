@@ -49,6 +49,7 @@ class Prepared(NamedTuple):
     r"""A condition after everything that depends neither on x_t nor on t."""
 
     identity: Tensor  # (B, I, C) identity tokens; I = 2 with a reference
+    attitude: Tensor  # (B, C) attitude token
     driving: list  # per layer: keys and values (B, H, L + 1, C/H) of the speaker and attitude
     positions: Tensor  # (L, C)
     mask: Optional[Tensor]  # (B, L) bool
@@ -154,7 +155,7 @@ class IdentityModulation(nn.Module):
 
         Args:
             x: (B, N, C) tokens.
-            modulation: (B, C) identity, or identity and time.
+            modulation: (B, C) identity, with time and attitude where the config says so.
 
         Returns:
             (B, N, C).
@@ -202,7 +203,7 @@ class AggregationLayer(nn.Module):
 
         Args:
             x: (B K, I + L, C) identity and latent tokens.
-            modulation: (B K, C) identity, or identity and time.
+            modulation: (B K, C) identity, with time and attitude where the config says so.
             driving: keys and values (B, H, L + 1, C/H) of the speaker frames and the attitude.
             time: (B, 1, C) time token.
             masks: own (B K, 1, I + L) and driving (B, 1, L + 2) bool, or a pair of None.
@@ -225,8 +226,9 @@ class FeatureAggregationModule(nn.Module):
     r"""eps_theta of the paper: identity and latents enhanced, then fused with what drives them.
 
     Paper: Sec. 3.2, Fig. 2. Ours: sinusoidal positions, shared by latent and speaker frames; the
-    portrait's coefficients as a second identity token (config.reference); the time step also in
-    the modulation (config.time_in_modulation), since one key among 42 is a weak signal.
+    portrait's coefficients as a second identity token (config.reference); the time step and the
+    attitude also in the modulation (config.time_in_modulation, config.attitude_in_modulation),
+    since one key among 42 is a weak signal.
 
     Args:
         config: MotionConfig.
@@ -266,12 +268,14 @@ class FeatureAggregationModule(nn.Module):
         frames = torch.arange(speaker.shape[1], device=speaker.device)
         positions = sinusoid(frames, self.config.width, speaker.dtype)  # (L, C)
         speaker = speaker + positions
-        driving = torch.cat([speaker, self.attitude(cond.attitude)[:, None]], 1)  # (B, L + 1, C)
+        attitude = self.attitude(cond.attitude)  # (B, C)
+        driving = torch.cat([speaker, attitude[:, None]], 1)  # (B, L + 1, C)
         identity = [self.identity(_direction(cond.identity))]
         if self.reference is not None:
             identity.append(self.reference(cond.reference))
         keys_values = [layer.fuse.keys_values(driving) for layer in self.layers]
-        return Prepared(torch.stack(identity, 1), keys_values, positions, _padding(cond.mask))
+        identity = torch.stack(identity, 1)  # (B, I, C)
+        return Prepared(identity, attitude, keys_values, positions, _padding(cond.mask))
 
     def forward(self, x_t, t, cond):
         r"""eps_theta(x_t, t, input), the noise in x_t.
@@ -295,10 +299,12 @@ class FeatureAggregationModule(nn.Module):
         latent = self.latent(x_t.to(prepared.positions.dtype)) + prepared.positions
         identity = prepared.identity.repeat_interleave(samples, 0)  # (B K, I, C)
         time = self.time(t[::samples])  # (B, C)
-        modulation = identity.sum(1)
+        modulation = prepared.identity.sum(1)  # (B, C)
         if self.config.time_in_modulation:
-            modulation = modulation + time.repeat_interleave(samples, 0)
-        modulation = F.silu(modulation)  # (B K, C)
+            modulation = modulation + time
+        if self.config.attitude_in_modulation:
+            modulation = modulation + prepared.attitude
+        modulation = F.silu(modulation).repeat_interleave(samples, 0)  # (B K, C)
         masks = _masks(prepared.mask, identity.shape[1], samples)
         x = torch.cat([identity, latent], 1)  # (B K, I + L, C)
         for layer, driving in zip(self.layers, prepared.driving):
@@ -345,7 +351,7 @@ class ConcatenationModel(nn.Module):
     directly"; the layers here are the module's own without modulation and fusion.
 
     Args:
-        config: MotionConfig; time_in_modulation is not read.
+        config: MotionConfig; what goes into the modulation is not read.
     """
 
     def __init__(self, config):

@@ -15,6 +15,7 @@ from mfr.config import IMAGE_SIZE
 ZOOM = FOCAL / (IMAGE_SIZE / 2)  # focal length in halves of the frame, the crop at scale 1
 CENTRE = (0.0, 0.07, -0.60)  # of the ellipsoid
 RADII = (0.72, 1.12, 0.86)
+NECK = (0.0, -0.8, -0.6)  # joint of head and body
 CHART_HALF = (1.0, 1.5)  # half the chart's extent in x and y
 
 

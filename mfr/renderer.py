@@ -3,9 +3,10 @@ r"""Coefficients and one portrait to frames: a warping renderer that starts as a
 Paper: Sec. 3.3 takes PIRenderer [36]: descriptor -> flow -> edit. Ours keeps that order, with a
 geometric prior that PIRenderer has to learn. Each pixel of a frame is a ray of Deep3DFaceRecon's
 camera; where the ray meets an ellipsoid at the frame's pose there is a point of the head, and the
-same point at the portrait's pose tells which pixel of the portrait to show. A small network moves
-that point with the expression, on a chart that is the head seen from the front. The other networks
-only correct: a residual flow, new pixels, and where the portrait stands still.
+same point at the portrait's pose tells which pixel of the portrait to show. A learned basis moves
+that point with the expression, on a chart that is the head seen from the front. Two masks of the
+portrait say what goes with the head, what with the neck's joint as a body does, and what stands
+still. The other networks only correct: a residual flow and new pixels.
 
 encode: once a portrait. forward: a frame each, cost independent of the encoder.
 """
@@ -18,11 +19,15 @@ from torch.nn import functional as F
 
 from mfr.coefficients import COEFF_DIM, MOTION_EXP, to_motion
 from mfr.config import COEFFICIENT_DIM, IMAGE_SIZE
-from mfr.head import chart_place, chart_points, head_points, pixel_grid, place_points, sample
+from mfr.head import (
+    NECK, chart_place, chart_points, head_points, pixel_grid, place_points, sample,
+)  # fmt: skip
 
 NEAR, FAR = 1.05, 1.6  # distance [radii] at which the surroundings stop following, wholly
-GRID = 64  # side of the flow
+GRID = 64  # side of the head's flow
+MASK = 128  # side of the masks, and so of the whole flow
 CHART = 48  # side of the chart, the head seen from the front
+BASIS = (6, 12, 24, 48)  # sides of the expression basis: coarse ones learn fast, fine ones detail
 EXPRESSIONS = 64
 # What 1 means at the ends of the networks, so that a step of training moves each about alike
 FLOW_UNIT = 0.05  # residual flow: halves of the frame, 6.4 px
@@ -38,6 +43,7 @@ class Encoded(NamedTuple):
     middle: Tensor  # (B, 3/2 C, 64, 64)
     coarse: Tensor  # (B, C, 32, 32)
     person: Tensor  # (B, 2 C)
+    masks: Tensor  # (B, 2, 128, 128): shares of head and body; the rest stands still
     shape: Tensor  # (B, 6, 48, 48) on the chart: relief, shift of its parts, own displacement
     coefficients: Tensor  # (B, 70)
 
@@ -47,8 +53,7 @@ class Rendered(NamedTuple):
 
     image: Tensor  # (B, 3, 256, 256) in [0, 1]
     warped: Tensor  # (B, 3, 256, 256): the portrait moved, nothing painted
-    flow: Tensor  # (B, 2, 64, 64): target pixel -> portrait pixel, in halves of the frame
-    still: Tensor  # (B, 1, 256, 256): share of the standing portrait
+    flow: Tensor  # (B, 2, 128, 128): target pixel -> portrait pixel, in halves of the frame
 
 
 def window_coefficients(coefficients, window):
@@ -152,6 +157,7 @@ class Encoder(nn.Module):
         )
         self.deep = nn.Sequential(_conv(2 * c, 2 * c, 2), _conv(2 * c, 2 * c, 2))  # 8x8
         self.narrow = _he(nn.Conv2d(4 * c, c, 1))
+        self.masks = nn.Sequential(_conv(fine + c, fine), _zero(nn.Conv2d(fine, 2, 3, 1, 1)))
         self.shape = nn.Sequential(
             _conv(c, c), _conv(c, c), _conv(c, c), _zero(nn.Conv2d(c, 3, 3, 1, 1))
         )
@@ -174,44 +180,59 @@ class Encoder(nn.Module):
         narrow = self.narrow(torch.cat([coarse, around], 1))  # (B, C, 32, 32)
         on_chart = sample(narrow, place_points(coefficients, chart_points(CHART, coefficients)))
         shape = HEAD_UNIT * self.shape(on_chart)  # (B, 3, 48, 48)
-        return Encoded(portrait, fine, middle, narrow, deep.mean((2, 3)), shape, coefficients)
+        around = F.interpolate(narrow, scale_factor=4, mode="bilinear", align_corners=False)
+        logits = self.masks(torch.cat([fine, around], 1)) + _where_parts_are(coefficients)
+        shares = F.pad(logits, (0, 0, 0, 0, 0, 1)).softmax(1)  # (B, 3, 128, 128): + what stands
+        person = deep.mean((2, 3))
+        return Encoded(portrait, fine, middle, narrow, person, shares[:, :2], shape, coefficients)
+
+
+def _where_parts_are(coefficients):
+    """(B, 2, 128, 128): how likely head and body are in a portrait before anything is learnt."""
+    places = pixel_grid(MASK, coefficients)
+    _, _, distance = head_points(coefficients, places)
+    below = places[..., 1] - _neck(coefficients)[:, None, None, 1]
+    return torch.stack([12 * (1.35 - distance), 12 * below], 1).clamp(-4, 4)
+
+
+def _neck(coefficients):
+    """(B, 2): where the neck's joint is seen."""
+    joint = coefficients.new_tensor(NECK).expand(len(coefficients), 1, 1, 3)
+    return place_points(coefficients, joint)[:, 0, 0]
 
 
 class Surface(nn.Module):
-    r"""A person and an expression to maps on the chart: relief, and where the skin has moved.
+    r"""An expression to where the skin has moved, on the chart: linear, as in a face model.
 
-    Ours: what a linear face model holds in its basis. Convolutions from a coarse map keep it
-    smooth, and it starts at zero.
-
-    Args:
-        config: RendererConfig.
+    Ours: Deep3DFaceRecon's expression basis, learnt from pictures. It starts at zero; a step of
+    training moves a coarse map and a fine one alike, so that large motion is found first.
     """
 
-    def __init__(self, config):
+    def __init__(self):
         super().__init__()
-        c = config.width
-        self.enter = _he(nn.Linear(EXPRESSIONS + 2 * c, c * (CHART // 8) ** 2))
-        self.grow = nn.ModuleList([_conv(c, c), _conv(c, c), _zero(nn.Conv2d(c, 4, 3, 1, 1))])
+        self.basis = nn.ModuleList(
+            nn.Linear(EXPRESSIONS, 3 * side * side, bias=False) for side in BASIS
+        )
+        for layer in self.basis:
+            nn.init.zeros_(layer.weight)
 
-    def forward(self, expression, person):
+    def forward(self, expression):
         r"""The maps of a batch.
 
         Args:
             expression: (B, 64) [std].
-            person: (B, 2 C).
 
         Returns:
-            (B, 4, 48, 48): relief towards the camera and displacement x, y, z [Deep3D's units].
+            (B, 3, 48, 48): displacement x, y, z [Deep3D's units].
         """
-        x = F.relu(self.enter(torch.cat([expression, person], 1)))
-        x = x.unflatten(1, (-1, CHART // 8, CHART // 8))  # (B, C, 6, 6)
-        for layer in self.grow:
-            x = layer(_double(x))
+        x = expression.new_zeros(len(expression), 3, BASIS[0] // 2, BASIS[0] // 2)
+        for side, layer in zip(BASIS, self.basis):
+            x = _double(x) + layer(expression).view(-1, 3, side, side)
         return HEAD_UNIT * x
 
 
 class Motion(nn.Module):
-    r"""Geometry and descriptor to flow, at 64x64.
+    r"""Geometry and descriptor to flow, at 128x128.
 
     Ours: PIRenderer's warping network learns the whole flow, this one the rest of it.
 
@@ -222,13 +243,14 @@ class Motion(nn.Module):
     def __init__(self, config):
         super().__init__()
         c = config.width
-        self.surface = Surface(config)
-        self.enter = _conv(c + 9, 2 * c)
+        self.surface = Surface()
+        self.follow = nn.Parameter(torch.tensor([0.5, 0.5]))  # of the neck's joint, by the body
+        self.enter = _conv(c + 11, 2 * c)
         self.blocks = nn.ModuleList(Block(2 * c, config.descriptor_dim) for _ in range(3))
         self.widen = _conv(2 * c, c)
         self.flow = _zero(nn.Conv2d(c, 3, 3, 1, 1))
 
-    def analytic(self, encoded, target, expression):
+    def head(self, encoded, target, expression):
         r"""Backward flow of the turned head with its learned relief and expression.
 
         Ours.
@@ -239,14 +261,15 @@ class Motion(nn.Module):
             expression: (B, 64) of the frame [std].
 
         Returns:
-            (flow (B, 64, 64, 2) in halves of the frame, geometry (B, 9, 64, 64) for the network).
+            (flow (B, 2, 64, 64) in halves of the frame, head points and their displacement
+            (B, 6, 64, 64) for the network).
         """
         places = pixel_grid(GRID, target)
         points, rays, distance = head_points(target, places)
         follow = ((FAR - distance) / (FAR - NEAR)).clamp(0, 1)
         follow = (follow * follow * (3 - 2 * follow))[..., None]  # smooth at both ends
         relief, shift, own = encoded.shape.split((1, 2, 3), 1)
-        moved = self.surface(expression, encoded.person)[:, 1:] - own  # (B, 3, 48, 48)
+        moved = self.surface(expression) - own  # (B, 3, 48, 48)
         chart = pixel_grid(CHART, target) + shift.permute(0, 2, 3, 1)
         maps = sample(torch.cat([relief, sample(moved, chart)], 1), chart_place(points))
         maps = maps.permute(0, 2, 3, 1)  # (B, 64, 64, 4)
@@ -254,8 +277,31 @@ class Motion(nn.Module):
         source = place_points(encoded.coefficients, points - maps[..., 1:])
         home = place_points(target, points)  # not `places`: equal poses must cancel to exact zero
         flow = (source - home) * follow
-        geometry = torch.cat([flow / FLOW_UNIT, follow, points, maps[..., 1:]], -1)
-        return flow, geometry.permute(0, 3, 1, 2)
+        known = torch.cat([points, maps[..., 1:]], -1)
+        return flow.permute(0, 3, 1, 2), known.permute(0, 3, 1, 2)
+
+    def layered(self, encoded, target, head):
+        r"""Head before body before what stands still, each with its own flow.
+
+        Ours. What head or body uncover is nowhere in the portrait: there the head's flow, which
+        dies away around it, draws the surroundings out like rubber.
+
+        Args:
+            encoded: Encoded.
+            target: (B, 70) raw coefficients of the frame.
+            head: (B, 2, 64, 64) flow of the head.
+
+        Returns:
+            (flow (B, 2, 128, 128), shares of head, body and uncovered (B, 3, 128, 128)).
+        """
+        head = _double(head)  # (B, 2, 128, 128)
+        body = self.follow * (_neck(encoded.coefficients) - _neck(target))  # (B, 2)
+        body = body[..., None, None].expand_as(head)
+        in_front = _warp(encoded.masks[:, :1], head)
+        behind = (1 - in_front) * _warp(encoded.masks[:, 1:], body)
+        uncovered = (1 - in_front - behind) * encoded.masks.sum(1, keepdim=True)
+        flow = (in_front + uncovered) * head + behind * body
+        return flow, torch.cat([in_front, behind, uncovered], 1)
 
     def forward(self, encoded, target, expression, descriptor):
         r"""The whole flow, what is hidden, and features for the decoder.
@@ -267,17 +313,19 @@ class Motion(nn.Module):
             descriptor: (B, descriptor_dim).
 
         Returns:
-            (flow (B, 2, 64, 64), visible (B, 1, 64, 64) in [0, 1], features (B, C, 64, 64)).
+            (flow (B, 2, 128, 128), visible (B, 1, 64, 64) in [0, 1], features (B, C, 64, 64)).
         """
-        flow, geometry = self.analytic(encoded, target, expression)
-        halved = F.avg_pool2d(flow.permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)
-        seen = sample(encoded.coarse, pixel_grid(GRID // 2, flow) + halved)  # (B, C, 32, 32)
-        x = self.enter(torch.cat([seen, F.avg_pool2d(geometry, 2)], 1))
+        head, known = self.head(encoded, target, expression)
+        flow, shares = self.layered(encoded, target, head)
+        quarter = F.avg_pool2d(flow, 4)
+        seen = _warp(encoded.coarse, quarter)  # (B, C, 32, 32)
+        geometry = [quarter / FLOW_UNIT, F.avg_pool2d(shares, 4), F.avg_pool2d(known, 2)]
+        x = self.enter(torch.cat([seen, *geometry], 1))
         for block in self.blocks:
             x = block(x, descriptor)
         x = self.widen(_double(x))  # (B, C, 64, 64)
         residual, hidden = self.flow(x).split((2, 1), 1)
-        return flow.permute(0, 3, 1, 2) + FLOW_UNIT * residual, torch.sigmoid(2 - hidden), x
+        return flow + FLOW_UNIT * _double(residual), torch.sigmoid(2 - hidden), x
 
 
 class Renderer(nn.Module):
@@ -306,7 +354,7 @@ class Renderer(nn.Module):
         self.edit = Block(middle, d)
         self.rise = _he(nn.Conv2d(middle, fine, 1))
         self.paint = nn.Sequential(_conv(2 * fine, fine), _conv(fine, fine))
-        self.colour = _zero(nn.Conv2d(fine, 16, 3, 1, 1))  # 4 channels at 2x2 pixels
+        self.colour = _zero(nn.Conv2d(fine, 12, 3, 1, 1))  # 3 channels at 2x2 pixels
 
     def set_statistics(self, coefficients):
         r"""Remember mean and std of the training coefficients.
@@ -344,15 +392,14 @@ class Renderer(nn.Module):
             raise ValueError(f"coefficients have shape {tuple(coefficients.shape)}; "
                              f"({len(portrait)}, 70) or ({len(portrait)}, 257) needed")  # fmt: skip
         encoded = self.encoder(portrait, coefficients)
-        own = self.motion.surface(self._expression(coefficients), encoded.person)
-        relief, shift = encoded.shape.split((1, 2), 1)
-        return encoded._replace(shape=torch.cat([relief + own[:, :1], shift, own[:, 1:]], 1))
+        own = self.motion.surface(self._expression(coefficients))
+        return encoded._replace(shape=torch.cat([encoded.shape, own], 1))
 
     def _expression(self, coefficients):
         """The expression of (B, 70) coefficients in standard deviations."""
         return ((coefficients - self.mean) / self.std)[:, MOTION_EXP]
 
-    def render(self, encoded, coefficients):
+    def render(self, encoded, coefficients, paint=True):
         r"""One frame for each window of coefficients, with its parts.
 
         Paper: Sec. 3.3.
@@ -360,6 +407,7 @@ class Renderer(nn.Module):
         Args:
             encoded: Encoded of batch B, or of batch 1 for B frames of one portrait.
             coefficients: (B, window, 70), the frame in the middle; or (B, 70), standing still.
+            paint: False leaves it at the warped portrait, which is the first thing to learn.
 
         Returns:
             Rendered.
@@ -379,14 +427,14 @@ class Renderer(nn.Module):
         descriptor = self.describe(torch.cat([away.flatten(1), own, encoded.person], 1))
         expression = self._expression(target)
         flow, visible, x = self.motion(encoded, target, expression, descriptor)
+        warped = _warp(encoded.image, flow)
+        if not paint:
+            return Rendered(warped, warped, flow)
         x = self.merge(torch.cat([_warp(encoded.middle, flow) * visible, x], 1))
         x = _double(self.rise(self.edit(x, descriptor)))  # (B, 3/4 C, 128, 128)
         x = self.paint(torch.cat([_warp(encoded.fine, flow), x], 1))
-        new, still = F.pixel_shuffle(self.colour(x), 2).split((3, 1), 1)
-        still = torch.sigmoid(still - 4)  # nothing stands still beyond its own flow at first
-        warped = _warp(encoded.image, flow)
-        image = warped + still * (encoded.image - warped) + COLOUR_UNIT * new
-        return Rendered(image, warped, flow, still)
+        new = F.pixel_shuffle(self.colour(x), 2)  # (B, 3, 256, 256)
+        return Rendered(warped + COLOUR_UNIT * new, warped, flow)
 
     def forward(self, encoded, coefficients):
         r"""One frame for each window of coefficients.
@@ -405,6 +453,8 @@ class Renderer(nn.Module):
 
 def _warp(x, flow):
     """Maps of any size read along the flow."""
-    while flow.shape[-1] < x.shape[-1]:
+    side = x.shape[-1]
+    while flow.shape[-1] < side:
         flow = _double(flow)
-    return sample(x, pixel_grid(x.shape[-1], x) + flow.permute(0, 2, 3, 1))
+    flow = F.avg_pool2d(flow, flow.shape[-1] // side)
+    return sample(x, pixel_grid(side, flow) + flow.permute(0, 2, 3, 1))

@@ -14,12 +14,12 @@ from mfr.coefficients import Statistics
 from mfr.batches import FrameData, MotionData
 from mfr.data import held_out, portrait_of, read_clips
 from mfr.identity import IdentityNet, MarginHead, recognition_loss
-from mfr.losses import PatchDiscriminator, discriminator_loss, renderer_loss
+from mfr.losses import PatchDiscriminator, discriminator_loss, pixel_loss, renderer_loss
 from mfr.motion import MotionModel
 from mfr.reconstruction import (
     ReconstructionNet, augment, landmark_error, reconstruction_loss,
 )  # fmt: skip
-from mfr.renderer import Renderer
+from mfr.renderer import Encoded, Rendered, Renderer
 
 WEIGHTS = Path(__file__).parent / "weights"
 HELD_OUT_FRAMES = 256  # of the image stages: enough to tell two checkpoints apart
@@ -67,6 +67,15 @@ class Stage:
             int64 (min(count, most),), no number twice.
         """
         return torch.randperm(count, generator=self.evaluation())[:most]
+
+    def precision(self):
+        r"""Autocast to the config's precision, for the networks while training.
+
+        Returns:
+            A context manager.
+        """
+        half = getattr(self.config, "precision", "float32") == "bfloat16"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=half)
 
     def finish(self, network):
         r"""What is left to do with the network once training is over.
@@ -377,26 +386,43 @@ class RendererStage(Stage):
         return (f"data      {self.folder}: {len(self.frames.frames)} frames of {videos} videos; "
                 f"{len(self.held.frames)} held out")  # fmt: skip
 
-    def pair(self, frames, index, draw):
+    def group(self, frames, index, draw):
         r"""Portraits, the windows to render from them, and the true frames.
 
         Args:
             frames: FrameData.
-            index: (B,) the frames to render; each portrait is another frame of its video.
-            draw: generator that chooses the portraits.
+            index: (P,) the portraits; what is rendered from each are K frames of its video.
+            draw: generator that chooses those frames.
 
         Returns:
-            (portrait (B, 3, 256, 256), its coefficients (B, 70), windows (B, W, 70),
-            real (B, 3, 256, 256)), on the device.
+            (portrait (P, 3, 256, 256), its coefficients (P, 70), windows (P K, W, 70),
+            real (P K, 3, 256, 256)), on the device.
         """
-        other = frames.partner(index, draw)
+        target = frames.partner(index.repeat_interleave(self.config.targets), draw)
         middle = self.config.window // 2
-        parts = (frames.images(other), frames.windows[other, middle], frames.windows[index],
-                 frames.images(index))  # fmt: skip
+        parts = (frames.images(index), frames.windows[index, middle], frames.windows[target],
+                 frames.images(target))  # fmt: skip
         return tuple(part.to(self.device) for part in parts)
 
+    def rendered(self, network, portrait, own, windows, paint=True):
+        r"""The frames of a group, each portrait encoded once.
+
+        Args:
+            network: Renderer.
+            portrait: (P, 3, 256, 256).
+            own: (P, 70), its coefficients.
+            windows: (P K, W, 70).
+            paint: False stops at the warped portrait.
+
+        Returns:
+            Rendered.
+        """
+        encoded = network.encode(portrait, own)
+        repeated = (x.repeat_interleave(len(windows) // len(portrait), 0) for x in encoded)
+        return network.render(Encoded(*repeated), windows, paint)
+
     def loss(self, step, draw, noise):
-        r"""renderer_loss; the discriminator joins at config.gan_start.
+        r"""renderer_loss; its flow first, and the discriminator from config.gan_start on.
 
         Args:
             step: from 0.
@@ -406,12 +432,19 @@ class RendererStage(Stage):
         Returns:
             (scalar, dict of terms).
         """
-        index = self.frames.draw(self.config.batch_size, draw)
-        portrait, own, windows, real = self.pair(self.frames, index, draw)
-        rendered = self.network.render(self.network.encode(portrait, own), windows)
+        index = self.frames.draw(self.config.batch_size // self.config.targets, draw)
+        portrait, own, windows, real = self.group(self.frames, index, draw)
+        paint = step >= self.config.warp_steps
+        with self.precision():
+            rendered = self.rendered(self.network, portrait, own, windows, paint)
+        if not paint:
+            warp = pixel_loss(rendered.warped, real)
+            return self.config.warp_weight * warp, {"warp": float(warp.detach())}
+        rendered = Rendered(*(x.float() for x in rendered))
         judge = self.adversary if step >= self.config.gan_start else None
         self.fake, self.real = rendered.image.detach(), real
-        return renderer_loss(rendered, real, self.config, self.V, self.V.features, judge)
+        with self.precision():
+            return renderer_loss(rendered, real, self.config, self.V, self.V.features, judge)
 
     def adversary_loss(self):
         r"""The discriminator's loss on the batch that was just rendered.
@@ -430,11 +463,12 @@ class RendererStage(Stage):
         Returns:
             float, in [0, 1].
         """
-        index, generator = self.some_of(len(self.held.frames), HELD_OUT_FRAMES), self.evaluation()
+        several = HELD_OUT_FRAMES // self.config.targets
+        index, generator = self.some_of(len(self.held.frames), several), self.evaluation()
         total = 0.0
-        for part in index.split(16):
-            portrait, own, windows, real = self.pair(self.held, part, generator)
-            fake = network(network.encode(portrait, own), windows)
+        for part in index.split(4):
+            portrait, own, windows, real = self.group(self.held, part, generator)
+            fake = self.rendered(network, portrait, own, windows).image.clamp(0, 1)
             total += float((fake - real).abs().mean()) * len(part)
         return total / len(index)
 

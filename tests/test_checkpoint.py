@@ -127,4 +127,5 @@ def test_preset_names_what_is_unknown(stage, name, changes, message):
 def test_paper_preset_is_the_literal_reading():
     paper = config.preset("motion", "paper")
     assert (paper.window, paper.stride, paper.heads, paper.layers, paper.T) == (40, 20, 8, 4, 1000)
-    assert not paper.reference and not paper.time_in_modulation and paper.sample_steps == 0
+    assert not paper.reference and paper.sample_steps == 0
+    assert not paper.time_in_modulation and not paper.attitude_in_modulation

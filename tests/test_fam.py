@@ -23,7 +23,9 @@ from mfr.fam import Condition, FeatureAggregationModule, IdentityModulation
 EXACT = {"rtol": 1e-9, "atol": 1e-11}
 B, L, V = 2, 5, 7
 SMALL = MotionConfig(width=6, heads=3, layers=2, feedforward=11, identity_dim=V, T=50)
-PAPER = replace(SMALL, reference=False, time_in_modulation=False)
+PAPER = replace(
+    SMALL, reference=False, time_in_modulation=False, attitude_in_modulation=False
+)
 CONCAT = replace(SMALL, aggregation="concat")
 CONFIGS = {"default": SMALL, "paper": PAPER, "concat": CONCAT}
 
@@ -109,13 +111,15 @@ class Slow:
         if self.config.reference:
             still.append(self.linear("reference", reference))
         time = self.linear("time.net.2", self.silu(self.linear("time.net.0", self.sinusoid(t))))
+        attitude = self.linear("attitude", attitude)
         modulation = sum(still) + (time if self.config.time_in_modulation else 0)
+        modulation = modulation + (attitude if self.config.attitude_in_modulation else 0)
         modulation = self.silu(modulation)
         driving = [
             self.linear("speaker", np.concatenate([a, s])) + self.sinusoid(i)
             for i, (a, s) in enumerate(zip(audio, speaker))
         ]
-        driving += [self.linear("attitude", attitude), time]
+        driving += [attitude, time]
         tokens = still + [
             self.linear("latent", row) + self.sinusoid(i) for i, row in enumerate(x_t)
         ]
@@ -294,16 +298,28 @@ def test_speaker_and_latent_frames_share_their_positions(batch):
     assert torch.equal(speaker, expected) and torch.equal(latent, expected)
 
 
-def test_time_is_only_a_key_token_in_the_literal_preset(batch):
+@pytest.mark.parametrize("name", ["time", "attitude"])
+def test_time_and_attitude_are_only_key_tokens_in_the_literal_preset(name, batch):
     x_t, t, cond = batch
-    for config, dead in ((PAPER, True), (SMALL, False)):
+    other = {
+        "time": (x_t, t + 1, cond), "attitude": (x_t, t, cond._replace(attitude=cond.attitude + 1))
+    }[name]  # fmt: skip
+    flags = {"time_in_modulation": False, "attitude_in_modulation": False}
+    for config, dead in (
+        (PAPER, True), (SMALL, False), (replace(SMALL, **flags), True),
+        (replace(SMALL, **{**flags, f"{name}_in_modulation": True}), False),
+    ):  # fmt: skip
         model = random_model(config)
         for layer in model.layers:  # no values: the fusion says the same to everyone
             nn.init.zeros_(layer.fuse.W_v.weight)
             nn.init.zeros_(layer.fuse.W_v.bias)
-        assert torch.equal(model(x_t, t, cond), model(x_t, t + 1, cond)) == dead
+        assert torch.equal(model(*batch), model(*other)) == dead
+
+
+def test_literal_preset_is_the_papers_module():
     literal = FeatureAggregationModule(preset("motion", "paper"))
-    assert literal.reference is None and not literal.config.time_in_modulation
+    assert literal.reference is None
+    assert not literal.config.time_in_modulation and not literal.config.attitude_in_modulation
     assert len(literal.layers) == 4 and literal.layers[0].fuse.heads == 8
 
 

@@ -12,13 +12,14 @@ from mfr.config import RendererConfig
 from mfr.head import (
     CENTRE,
     CHART_HALF,
+    NECK,
     RADII,
     chart_place,
     head_points,
     pixel_grid,
     place_points,
 )
-from mfr.renderer import CHART, Rendered, Renderer, window_coefficients
+from mfr.renderer import BASIS, CHART, Rendered, Renderer, window_coefficients
 
 PITCH, YAW, ROLL, EXP, X, Y, Z = 0, 1, 2, 3, 67, 68, 69
 SMALL = RendererConfig(width=8, descriptor_dim=11, window=5)
@@ -167,12 +168,11 @@ def test_untrained_renderer_moves_the_right_eye(renderer, name, turn):
 
 def test_background_stands_still(renderer, generator):
     portrait = torch.rand(1, 3, 256, 256, generator=generator)
-    found = renderer(renderer.encode(portrait, pose()), pose(YAW=0.3, PITCH=-0.2, ROLL=0.2))
-    for rows in (slice(0, 12), slice(-12, None)):
-        for columns in (slice(0, 12), slice(-12, None)):
-            torch.testing.assert_close(
-                found[..., rows, columns], portrait[..., rows, columns], rtol=0, atol=1e-4
-            )
+    turned = pose(YAW=0.3, PITCH=-0.2, ROLL=0.2)
+    flow = 128 * renderer.render(renderer.encode(portrait, pose()), turned).flow  # pixels
+    for columns in (slice(0, 12), slice(-12, None)):
+        assert flow[..., :12, columns].abs().max() < 0.3
+    assert flow.abs().max() > 5
 
 
 def test_relief_makes_a_nose_move_more_in_a_turn(renderer):
@@ -187,9 +187,9 @@ def test_relief_makes_a_nose_move_more_in_a_turn(renderer):
 class Shifted(torch.nn.Module):
     """A face whose fifth expression shifts it by 0.1 to the right a standard deviation."""
 
-    def forward(self, expression, person):
-        maps = torch.zeros(len(expression), 4, CHART, CHART)
-        maps[:, 1] = 0.1 * expression[:, 5, None, None]
+    def forward(self, expression):
+        maps = torch.zeros(len(expression), 3, CHART, CHART)
+        maps[:, 0] = 0.1 * expression[:, 5, None, None]
         return maps
 
 
@@ -205,8 +205,8 @@ def test_expression_moves_its_part_of_the_chart(renderer):
 
 def test_parts_of_the_chart_lie_where_the_portrait_has_them(renderer):
     class Left(Shifted):
-        def forward(self, expression, person):
-            maps = super().forward(expression, person)
+        def forward(self, expression):
+            maps = super().forward(expression)
             maps[..., CHART // 2 :] = 0  # only the left half of the generic head moves
             return maps
 
@@ -218,6 +218,76 @@ def test_parts_of_the_chart_lie_where_the_portrait_has_them(renderer):
     renderer.encoder.shape[-1].bias[1] = -6  # on this person it reaches 0.6 of a half further
     moved = spot(renderer(renderer.encode(marked(spot_at, here), here), there))
     assert moved[0] - still[0] > 5
+
+
+@pytest.mark.parametrize("level", range(4))
+def test_each_level_of_the_expression_basis_moves_its_own_cell(renderer, level):
+    layer = renderer.motion.surface.basis[level]
+    side = BASIS[level]
+    axis, row, column = 1, side // 3, side - 2
+    layer.weight.view(3, side, side, 64)[axis, row, column, 7] = 2.0
+    expression = torch.zeros(2, 64)
+    expression[1, 7] = 1.5
+    maps = renderer.motion.surface(expression)  # (2, 3, 48, 48)
+    assert not maps[0].any() and not maps[1, [0, 2]].any()
+    size = CHART // side
+    total = 2.0 * 1.5 * 0.1 * size**2  # a cell of one level is size x size places of the chart
+    assert maps[1, axis].sum().item() == pytest.approx(total, rel=1e-5)
+    places = torch.arange(CHART) + 0.5
+    middle = (maps[1, axis].sum(0) * places).sum() / total, (maps[1, axis].sum(1) * places).sum()
+    assert middle[0].item() == pytest.approx((column + 0.5) * size, abs=1e-3 * CHART)
+    assert (middle[1] / total).item() == pytest.approx((row + 0.5) * size, abs=1e-3 * CHART)
+
+
+def masked(renderer, head, body):
+    """The renderer with masks set by hand: shares of head and body, (256, 256) each."""
+    maps = torch.stack([head, body])[None].float()
+    masks = torch.nn.functional.avg_pool2d(maps, 2)
+
+    def encode(portrait, motion):
+        encoded = renderer.encode(portrait, motion)
+        return encoded._replace(masks=masks.expand(len(portrait), -1, -1, -1))
+
+    return encode
+
+
+def test_body_goes_its_share_of_the_way_of_the_necks_joint(renderer):
+    everywhere, nowhere = torch.ones(256, 256), torch.zeros(256, 256)
+    encode = masked(renderer, nowhere, everywhere)
+    renderer.motion.follow.copy_(torch.tensor([0.5, 0.25]))
+    here, there = pose(X=0.01), pose(X=0.05, Y=0.04, PITCH=0.1)
+    joint = torch.tensor([[NECK]])
+    way = seen_at(joint, there) - seen_at(joint, here)
+    before = marked(surface(0.2, 0.1), here)
+    moved = spot(renderer(encode(before, here), there)) - spot(before)
+    torch.testing.assert_close(moved, way * torch.tensor([0.5, 0.25]), rtol=0, atol=0.3)
+    assert way.abs().min() > 2
+
+
+def test_what_is_neither_head_nor_body_stands_still(renderer, generator):
+    nowhere = torch.zeros(256, 256)
+    portrait = torch.rand(1, 3, 256, 256, generator=generator)
+    encoded = masked(renderer, nowhere, nowhere)(portrait, pose())
+    found = renderer(encoded, pose(YAW=0.3, X=0.05))
+    torch.testing.assert_close(found, portrait, rtol=0, atol=1e-4)
+
+
+def test_head_is_before_the_body_and_what_it_uncovers_is_drawn_out(renderer):
+    columns = torch.arange(256).expand(256, 256)
+    head, body = (columns < 128).float(), (columns >= 128).float()
+    encoded = masked(renderer, head, body)(torch.zeros(1, 3, 256, 256), pose())
+    flow = torch.zeros(1, 2, 64, 64)
+    renderer.motion.follow.zero_()  # the body stays
+    flow[:, 0] = -32 / 128  # the head comes from 32 pixels further left: it moved right
+    found, shares = renderer.motion.layered(encoded, pose(), flow)
+    at = found[0, 0, 64], shares[0, :, 64]
+    assert at[0][70].item() == -32 / 128 and at[1][0, 70] == 1  # covered by the head
+    assert at[0][90].item() == 0 and at[1][1, 90] == 1  # body
+    flow[:, 0] = +32 / 128  # it moved left, and there is nothing behind it
+    found, shares = renderer.motion.layered(encoded, pose(), flow)
+    assert found[0, 0, 64, 56].item() == 32 / 128 and shares[0, 2, 64, 56] == 1
+    total = shares.sum(1)
+    assert total.min() >= 0 and total.max() <= 1 + 1e-6
 
 
 def test_chart_is_the_head_seen_from_the_front():
@@ -291,8 +361,10 @@ def test_parts_have_their_shapes_and_the_frame_its_range(renderer, generator):
     parts = renderer.render(encoded, poses(generator, 2).float())
     assert isinstance(parts, Rendered)
     assert [tuple(p.shape) for p in parts] == [
-        (2, 3, 256, 256), (2, 3, 256, 256), (2, 2, 64, 64), (2, 1, 256, 256)
+        (2, 3, 256, 256), (2, 3, 256, 256), (2, 2, 128, 128)
     ]  # fmt: skip
+    bare = renderer.render(encoded, poses(generator, 2).float(), paint=False)
+    assert torch.equal(bare.image, bare.warped)
     frame = renderer(encoded, poses(generator, 2).float())
     assert frame.max() == 1 and frame.min() >= 0
 
