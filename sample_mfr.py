@@ -2,6 +2,7 @@ r"""A speaker's video, a portrait and an attitude become videos of the portrait 
 
     python sample_mfr.py
     python sample_mfr.py --speaker clip.mp4 --listener face.png --attitude positive --samples 3
+    python sample_mfr.py --renderer pirenderer=FILE      (python -m mfr.official lists such files)
 
 Writes OUT/ATTITUDE_K.mp4 (speaker beside listener, with the speaker's sound) for every attitude and
 sample, and OUT/contact_sheet.png, a row of moments for each.
@@ -15,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from mfr import files, media, pipeline
+from mfr import files, media, official, pipeline
 from mfr.config import ATTITUDES, FPS
 
 DEMO = pipeline.WEIGHTS / "demo"  # made by data_tools.make_synthetic
@@ -38,25 +39,14 @@ def main(arguments=None):
     if not set(attitudes) <= set(ATTITUDES):
         raise ValueError(f"attitude {options.attitude!r} is unknown; allowed: "
                          f"{', '.join(ATTITUDES)}, all")  # fmt: skip
-    demo = options.speaker is None
-    video = DEMO / "speaker.mp4" if demo else options.speaker
-    coefficients = options.speaker_coefficients or (DEMO / "speaker.mat" if demo else None)
+    if options.save_coefficients and not options.save_coefficients.endswith(".mat"):
+        raise ValueError(f"--save-coefficients is {options.save_coefficients!r}; allowed: a name "
+                         "that ends in .mat, or nothing")  # fmt: skip
     started = time.monotonic()
-    system = pipeline.load(options.weights, options.device)
-    print(f"mfr-net   weights {options.weights or 'mfr/weights'} · seed {options.seed} · "
-          f"{system.device}")  # fmt: skip
-    portrait = system.look(options.listener or DEMO / "portrait.png")
-    speaker = system.perceive(video, coefficients, options.sound, options.crop)
-    frames = len(speaker.motion)
-    print(f"speaker   {video}: {frames} frames, {frames / FPS:.1f} s; coefficients from "
-          f"{coefficients or 'the reconstruction net'}")  # fmt: skip
-    print(f"listener  {options.listener or DEMO / 'portrait.png'}")
-    for what, strange in (("speaker", speaker.unfamiliar), ("listener", portrait.unfamiliar)):
-        if strange > 1:
-            print(f"note      the {what}'s face is {strange:.1f} times as far from the training "
-                  "frames as 99 % of them; expect less")  # fmt: skip
-    rows = {}
-    moments = np.linspace(0, frames - 1, min(MOMENTS, frames)).round().astype(int)
+    system = assemble(options)
+    speaker, portrait = meet(system, options)
+    moments = np.linspace(0, len(speaker.motion) - 1, min(MOMENTS, len(speaker.motion)))
+    moments, rows = moments.round().astype(int), {}
     for attitude in attitudes:
         responses = system.respond(
             speaker, portrait, attitude, options.samples, options.seed, options.steps,
@@ -67,13 +57,84 @@ def main(arguments=None):
             begun = time.monotonic()
             kept = write(Path(options.out) / f"{name}.mp4", speaker, response, moments, options)
             rows["speaker"], rows[name] = kept
-            if options.save_coefficients:
-                response.save_coefficients(Path(options.out) / f"{name}.mat")
-            pace = frames / (time.monotonic() - begun)
-            print(f"written   {Path(options.out) / name}.mp4   {pace:.0f} frames/s", flush=True)
+            if options.save_coefficients is not None:
+                one = len(attitudes) * options.samples == 1
+                response.save_coefficients(coefficients_file(options, name, one))
+            pace = len(speaker.motion) / (time.monotonic() - begun)
+            print(f"written   {Path(options.out) / name}.mp4   {pace:.1f} frames/s", flush=True)
     sheet = Path(options.out) / "contact_sheet.png"
     media.write_image(sheet, contact_sheet(rows, moments / FPS))
     print(f"written   {sheet}   in all {time.monotonic() - started:.0f} s")
+
+
+def assemble(options):
+    r"""The system that the options describe, with official networks where they name some.
+
+    Args:
+        options: of the command line.
+
+    Returns:
+        pipeline.System.
+    """
+    given = {part: getattr(options, part) for part in ("renderer", "identity", "reconstruction")}
+    networks = {part: official.choose(part, text) for part, text in given.items()}
+    system = pipeline.load(options.weights, options.device, **networks)
+    print(f"mfr-net   weights {options.weights or 'mfr/weights'} · seed {options.seed} · "
+          f"{system.device}")  # fmt: skip
+    for part, network in networks.items():
+        if network is not None:
+            print(f"official  {part} {given[part]}: {network.source}")
+    basel = given["renderer"] or given["reconstruction"] or options.save_coefficients is not None
+    if basel and options.weights is None:
+        print("note      the bundled weights' expressions are the synthetic world's, not Basel's: in "
+              "official networks the head moves rightly, the face does not")  # fmt: skip
+    return system
+
+
+def meet(system, options):
+    r"""Speaker and portrait as numbers, with what is to be said of them.
+
+    Args:
+        system: pipeline.System.
+        options: of the command line.
+
+    Returns:
+        (Speaker, Portrait).
+    """
+    demo = options.speaker is None
+    video = DEMO / "speaker.mp4" if demo else options.speaker
+    picture = options.listener or DEMO / "portrait.png"
+    coefficients = options.speaker_coefficients
+    if demo and not options.reconstruction:
+        coefficients = coefficients or DEMO / "speaker.mat"
+    portrait = system.look(picture, options.listener_coefficients)
+    speaker = system.perceive(video, coefficients, options.sound, options.crop)
+    frames = len(speaker.motion)
+    print(f"speaker   {video}: {frames} frames, {frames / FPS:.1f} s; coefficients from "
+          f"{coefficients or 'the reconstruction net'}")  # fmt: skip
+    print(f"listener  {picture}")
+    for what, strange in (("speaker", speaker.unfamiliar), ("listener", portrait.unfamiliar)):
+        if strange > 1:
+            print(f"note      the {what}'s face is {strange:.1f} times as far from the training "
+                  "frames as 99 % of them; expect less")  # fmt: skip
+    return speaker, portrait
+
+
+def coefficients_file(options, name, one):
+    r"""Where a response's coefficients go.
+
+    Args:
+        options: of the command line; save_coefficients is "" or a .mat.
+        name: ATTITUDE_K.
+        one: it is the only response.
+
+    Returns:
+        A Path: OUT/ATTITUDE_K.mat, the .mat itself, or STEM_ATTITUDE_K.mat beside it.
+    """
+    if not options.save_coefficients:
+        return Path(options.out) / f"{name}.mat"
+    path = Path(options.save_coefficients)
+    return path if one else path.with_stem(f"{path.stem}_{name}")
 
 
 def write(path, speaker, response, moments, options):
@@ -155,11 +216,13 @@ def parser():
     who = p.add_argument_group("who speaks, who listens (all left out: the bundled demo)")
     who.add_argument("--speaker", metavar="VIDEO", help="video with the speaker's face and sound")
     who.add_argument("--speaker-coefficients", metavar="MAT",
-                     help="its Deep3DFaceRecon file; else the bundled net is asked")  # fmt: skip
+                     help="its Deep3DFaceRecon file (else the net is asked)")  # fmt: skip
     who.add_argument("--sound", metavar="FILE", help="the speaker's sound, if not in the video")
     who.add_argument("--crop", metavar="LEFT,TOP,SIDE", type=square,
                      help="square around the speaker's face [pixels] (the middle)")  # fmt: skip
     who.add_argument("--listener", metavar="PICTURE", help="portrait, the face filling the frame")
+    who.add_argument("--listener-coefficients", metavar="MAT",
+                     help="its Deep3DFaceRecon file (else the net is asked)")  # fmt: skip
     how = p.add_argument_group("how")
     how.add_argument("--attitude", default="all", help="positive, neutral, negative, all (all)")
     how.add_argument("--samples", type=int, default=2, metavar="K", help="responses each (2)")
@@ -170,11 +233,18 @@ def parser():
                      help="above 1 shows the attitude more (the checkpoint's)")  # fmt: skip
     how.add_argument("--weights", metavar="DIR", help="what train_mfr.py left (mfr/weights)")
     how.add_argument("--device", default="auto", help="auto, cpu, cuda (auto)")
+    other = p.add_argument_group("published networks in the place of ours (see mfr/official)")
+    other.add_argument("--renderer", metavar="pirenderer=FILE", help="the paper's renderer")
+    other.add_argument("--identity", metavar="KIND=FILE",
+                       help="vggface2 or vggface; needs a motion trained with it")  # fmt: skip
+    other.add_argument("--reconstruction", metavar="deep3d=FILE",
+                       help="coefficients of speaker and portrait")  # fmt: skip
     out = p.add_argument_group("what is written")
     out.add_argument("--out", default="out", metavar="DIR", help="folder (out)")
     out.add_argument("--listener-only", action="store_true", help="leave the speaker out")
-    out.add_argument("--save-coefficients", action="store_true",
-                     help="also ATTITUDE_K.mat in Deep3DFaceRecon's layout")  # fmt: skip
+    out.add_argument("--save-coefficients", metavar="MAT", nargs="?", const="",
+                     help="also Deep3DFaceRecon files, which the ViCo baseline's and\n"
+                          "PIRenderer's scripts render (OUT/ATTITUDE_K.mat)")  # fmt: skip
     return p
 
 

@@ -17,8 +17,11 @@ import torch
 
 from mfr import checkpoint, media
 from mfr.audio import acoustic_features
-from mfr.coefficients import FRAME_PARAMS, from_motion, load_mat, save_mat, to_motion
-from mfr.config import FPS
+from mfr.coefficients import (
+    FOCAL, FRAME_PARAMS, FRAME_SIZE, frame_camera, from_motion, load_mat, save_mat,
+    to_frame_camera, to_motion,
+)  # fmt: skip
+from mfr.config import FPS, IMAGE_SIZE, STAGES
 from mfr.fam import Condition
 from mfr.motion import MotionModel, one_hot
 from mfr.reconstruction import ReconstructionNet, reconstruct, smooth
@@ -39,7 +42,7 @@ class Speaker(NamedTuple):
     sound: np.ndarray  # (N, channels), exactly L frames long
     sample_rate: int  # [Hz]
     crop: tuple  # (left, top, side) [pixels] or None
-    unfamiliar: float  # mean strangeness of the frames; above 1: stranger than training's
+    unfamiliar: float  # mean over frames; above 1: stranger than training's; 0: not known
 
     def frames(self):
         r"""The speaker's pictures again, one by one.
@@ -56,9 +59,10 @@ class Portrait(NamedTuple):
 
     pixels: np.ndarray  # uint8 (256, 256, 3)
     coefficients: np.ndarray  # (257,)
+    params: tuple  # its transform_params: 256, 256, scale, tx, ty
     identity: torch.Tensor  # (1, V), V(I_l)
     encoded: Encoded  # by the renderer, once
-    unfamiliar: float  # above 1: stranger than 99 of 100 training frames
+    unfamiliar: float  # above 1: stranger than 99 of 100 training frames; 0: not known
 
 
 class Response(NamedTuple):
@@ -79,13 +83,14 @@ class Response(NamedTuple):
         return self.system.render(self.portrait, self.motion)
 
     def save_coefficients(self, path):
-        r"""Write a Deep3DFaceRecon .mat that other renderers can take.
+        r"""Write a Deep3DFaceRecon .mat that the ViCo baseline and PIRenderer render.
 
         Args:
-            path: .mat; angle, exp and trans are the response's, the rest is the portrait's.
+            path: .mat; angle, exp and trans are the response's, the rest is the portrait's, its
+                crop included: with the crop of another picture the face would change its size.
         """
         coefficients = from_motion(self.motion.cpu().numpy(), self.portrait.coefficients)
-        save_mat(path, coefficients, np.asarray(FRAME_PARAMS))
+        save_mat(path, coefficients, self.portrait.params)
 
 
 class System:
@@ -94,14 +99,16 @@ class System:
     Args:
         motion: MotionModel.
         identity: V, images -> vectors.
-        reconstruction: ReconstructionNet.
-        renderer: Renderer.
+        reconstruction: ReconstructionNet, or any other images -> (B, 257).
+        renderer: Renderer, or another with its encode, forward and config.window; one that has
+            `reads_crop` is told the portrait's crop, the others see through our frames' camera.
         device: where they are.
     """
 
     def __init__(self, motion, identity, reconstruction, renderer, device):
         self.motion, self.identity = motion, identity
         self.reconstruction, self.renderer = reconstruction, renderer
+        self.reads_crop = getattr(renderer, "reads_crop", False)
         self.device = device
 
     def perceive(self, path, coefficients=None, sound=None, crop=None):
@@ -161,33 +168,50 @@ class System:
         """Coefficients of a batch of frames, and how unfamiliar they are."""
         frames = np.stack(frames)
         rows.append(reconstruct(self.reconstruction, frames, smoothing=0))
-        strange.append(float(self.reconstruction.unfamiliarity(self._images(frames[:1]))))
+        strange.append(self._strangeness(self._images(frames[:1])))
+
+    def _strangeness(self, image):
+        """How far a frame is from the training's; 0 for a net that cannot tell."""
+        judge = getattr(self.reconstruction, "unfamiliarity", None)
+        return float(judge(image)) if judge else 0.0
 
     def _images(self, frames):
         """uint8 (B, 256, 256, 3) -> float (B, 3, 256, 256) in [0, 1]."""
         return torch.from_numpy(frames).to(self.device).permute(0, 3, 1, 2).float() / 255
 
     @torch.no_grad()
-    def look(self, picture):
+    def look(self, picture, coefficients=None):
         r"""All that is taken from the listener's picture, once.
 
         Paper: I_l of Sec. 3; V of Sec. 4.1.3.
 
         Args:
             picture: path of a picture, or uint8 (256, 256, 3).
+            coefficients: Deep3DFaceRecon .mat of it (or of a video that it begins), or None to
+                reconstruct.
 
         Returns:
             Portrait.
 
         Raises:
-            ValueError: the picture cannot be read.
+            ValueError: a file cannot be read.
         """
         pixels = picture if isinstance(picture, np.ndarray) else media.read_image(picture)
         image = self._images(pixels[None].copy())
-        coefficients = reconstruct(self.reconstruction, pixels[None], smoothing=0)[0]
-        encoded = self.renderer.encode(image, torch.from_numpy(coefficients)[None].to(self.device))
-        unfamiliar = float(self.reconstruction.unfamiliarity(image))
-        return Portrait(pixels, coefficients, self.identity(image), encoded, unfamiliar)
+        if coefficients is None:
+            own = reconstruct(self.reconstruction, pixels[None], smoothing=0)[0]
+            params, unfamiliar = FRAME_PARAMS, self._strangeness(image)
+        else:
+            own, params = portrait_coefficients(coefficients)
+            unfamiliar = 0.0
+        seen = torch.from_numpy(self._through(own, params))[None].to(self.device)
+        crop = {"crop": params[2:]} if self.reads_crop else {}
+        encoded = self.renderer.encode(image, seen, **crop)
+        return Portrait(pixels, own, params, self.identity(image), encoded, unfamiliar)
+
+    def _through(self, coefficients, params):
+        """Coefficients of a crop for a renderer that knows our frames' camera alone."""
+        return coefficients if self.reads_crop else to_frame_camera(coefficients, params)
 
     def respond(
         self, speaker, portrait, attitude, samples=1, seed=0, steps=None, guidance=None,
@@ -242,40 +266,103 @@ class System:
         Returns:
             Iterator of L uint8 arrays (256, 256, 3).
         """
+        motion = self._through(motion, portrait.params)
         windows = window_coefficients(motion, self.renderer.config.window)
         for part in windows.split(BATCH):
             images = self.renderer(portrait.encoded, part.to(self.device))
             yield from (images * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
 
 
-def load(weights=None, device="auto"):
-    r"""The system from a folder of weights.
+def portrait_coefficients(path):
+    r"""A portrait's own Deep3DFaceRecon file, its crop brought to the 256x256 picture.
 
-    Ours.
+    Args:
+        path: .mat of a picture of any size, or of a video; its first frame counts.
+
+    Returns:
+        (float32 (257,), transform_params: 256, 256, scale, tx, ty).
+    """
+    coeff, params = load_mat(path)
+    first = coeff[0].copy()
+    if params is None:
+        return first, FRAME_PARAMS
+    focal, centre = frame_camera(params[0].astype(np.float64))
+    return first, (FRAME_SIZE, FRAME_SIZE, FOCAL / float(focal), *centre.tolist())
+
+
+def load(weights=None, device="auto", renderer=None, identity=None, reconstruction=None):
+    r"""The system from a folder of weights, with other networks in the place of some.
+
+    Ours. A folder may hold some of the four files, as after `train_mfr.py motion`; the bundled
+    ones take the place of the others, as they did in training, and a warning says so.
 
     Args:
         weights: folder with identity.pt, reconstruction.pt, motion.pt and renderer.pt, as
             train_mfr.py leaves it; None takes the bundled ones.
         device: auto | cpu | cuda.
+        renderer: a network in the place of renderer.pt, as mfr.official.load gives it, or None.
+        identity: the same for identity.pt; motion.pt must have been trained with it.
+        reconstruction: the same for reconstruction.pt.
 
     Returns:
         System.
 
     Raises:
-        ValueError: a file is missing, damaged, or of another network.
+        ValueError: a file is missing, damaged, or of another network, or motion.pt was trained
+            with another identity net.
     """
-    device, folder = pick_device(device), Path(weights or WEIGHTS)
+    device = pick_device(device)
+    given = {"renderer": renderer, "identity": identity, "reconstruction": reconstruction}
+    needed = [stage for stage in STAGES if given.get(stage) is None]
+    files = _files(Path(weights or WEIGHTS), needed)
+    motion = _ours("motion", MotionModel, files, device)
+    motion.diffusion.to(device)
+    if identity is None:
+        identity = load_identity(files["identity"], device)
+    _check_identity(motion, identity.to(device), files["motion"], device)
+    if reconstruction is None:
+        reconstruction = _ours("reconstruction", ReconstructionNet, files, device)
+    if renderer is None:
+        renderer = _ours("renderer", Renderer, files, device)
+    return System(motion, identity, reconstruction.to(device), renderer.to(device), device)
+
+
+def _files(folder, needed):
+    """stage -> weights file, of the folder or, where it has none, the bundled one."""
     if not folder.is_dir():
         raise ValueError(f"weights {folder}: no such folder; it should be what train_mfr.py left")
-    networks = []
-    for stage, network in (
-        ("motion", MotionModel), ("reconstruction", ReconstructionNet), ("renderer", Renderer),
-    ):  # fmt: skip
-        content = checkpoint.load(folder / f"{stage}.pt", stage, device)
-        built = network(content["config"]).to(device)
-        checkpoint.restore(built, content["model"], folder / f"{stage}.pt")
-        networks.append(built.eval())
-    motion, reconstruction, renderer = networks
-    motion.diffusion.to(device)
-    identity = load_identity(folder / "identity.pt", device)
-    return System(motion, identity, reconstruction, renderer, device)
+    files = {stage: folder / f"{stage}.pt" for stage in needed}
+    absent = [stage for stage, path in files.items() if not path.exists()]
+    if absent == needed:
+        raise ValueError(f"weights {folder}: holds none of "
+                         f"{', '.join(path.name for path in files.values())}")  # fmt: skip
+    if "motion" in absent and "identity" in needed and "identity" not in absent:
+        raise ValueError(f"weights {folder}: has identity.pt and no motion.pt trained with it; "
+                         f"python train_mfr.py motion --data FOLDER --run {folder}")  # fmt: skip
+    if absent:
+        names = ", ".join(files[stage].name for stage in absent)
+        warnings.warn(f"{folder} has no {names}; bundled weights take their place", stacklevel=3)
+    return files | {stage: WEIGHTS / f"{stage}.pt" for stage in absent}
+
+
+def _ours(stage, build, files, device):
+    """A network of ours with its weights."""
+    content = checkpoint.load(files[stage], stage, device)
+    network = build(content["config"]).to(device)
+    checkpoint.restore(network, content["model"], files[stage])
+    return network.eval()
+
+
+@torch.no_grad()
+def _check_identity(motion, V, path, device):
+    """Refuse an identity net whose vectors are not as long as those the motion was trained with."""
+    wanted = motion.config.identity_dim
+    found = V(torch.zeros(1, 3, IMAGE_SIZE, IMAGE_SIZE, device=device)).shape[1]
+    if found == wanted:
+        return
+    kind = getattr(V, "kind", "")
+    mend = f"name the one that it was trained with (--identity KIND=FILE), not {found}"
+    if kind:
+        mend = (f"{kind} gives {found}; train it for them: python train_mfr.py motion --identity "
+                f"{kind}=FILE --data FOLDER --run DIR; then --weights DIR")  # fmt: skip
+    raise ValueError(f"{path}: takes identity vectors of {wanted} numbers; {mend}")

@@ -187,7 +187,7 @@ def reconstruct(net, frames, smoothing=1.0, batch_size=32):
     Paper: Sec. 4.1.3 reconstructs each frame; the smoothing is ours.
 
     Args:
-        net: ReconstructionNet.
+        net: ReconstructionNet, or any other images -> (B, 257).
         frames: uint8 numpy (L, 256, 256, 3), RGB.
         smoothing: std of the Gaussian over time [frames]; 0 = none.
         batch_size: frames at once.
@@ -202,7 +202,7 @@ def reconstruct(net, frames, smoothing=1.0, batch_size=32):
     if not known or not len(frames):
         raise ValueError(f"frames are {frames.dtype} {frames.shape}; uint8 (L, 256, 256, 3) with "
                          "L >= 1 is needed")  # fmt: skip
-    device = net.mean.device
+    device = next(net.parameters()).device
     found = []
     for start in range(0, len(frames), batch_size):
         part = torch.from_numpy(frames[start : start + batch_size]).to(device)

@@ -66,6 +66,8 @@ class PIRendererAdapter(nn.Module):
         network: PIRenderer.
     """
 
+    reads_crop = True  # beside the coefficients, which are left in the crop's own camera
+
     def __init__(self, network):
         super().__init__()
         self.network = network

@@ -10,6 +10,7 @@ import torch
 
 from mfr.official.deep3d import Deep3D
 from mfr.official.hopenet import Hopenet
+from mfr.official.identity_adapter import IdentityAdapter
 from mfr.official.loading import fill
 from mfr.official.pirenderer import PIRenderer
 from mfr.official.pirenderer_adapter import PIRendererAdapter
@@ -28,6 +29,7 @@ class Official:
     licence: str
     entries: tuple = ()  # names of the state dict inside the file, the best first
     adapter: type = None  # gives the network the interface of its counterpart in mfr/
+    part: str = ""  # whose place it can take: renderer | identity | reconstruction
 
 
 REGISTRY = {
@@ -39,6 +41,7 @@ REGISTRY = {
         "CC BY-NC 4.0: not for commercial use",
         ("net_G_ema", "net_G"),
         PIRendererAdapter,
+        part="renderer",
     ),
     "deep3d": Official(
         Deep3D,
@@ -47,6 +50,7 @@ REGISTRY = {
         "https://github.com/sicxu/Deep3DFaceRecon_pytorch",
         "MIT code; made with the Basel Face Model, which has its own terms and is not needed here",
         ("net_recon",),
+        part="reconstruction",
     ),
     "vggface2": Official(
         VGGFace2,
@@ -54,6 +58,8 @@ REGISTRY = {
         "resnet50_ft, converted to a state dict",
         "https://github.com/ox-vgg/vgg_face2 and https://github.com/cydonia999/VGGFace2-pytorch",
         "the Visual Geometry Group's terms for VGGFace2",
+        adapter=IdentityAdapter,
+        part="identity",
     ),
     "vggface": Official(
         VGGFace,
@@ -61,6 +67,8 @@ REGISTRY = {
         "vgg_face_dag.pth",
         "https://www.robots.ox.ac.uk/~albanie/pytorch-models.html",
         "the Visual Geometry Group's terms for VGG-Face",
+        adapter=IdentityAdapter,
+        part="identity",
     ),
     "vgg19": Official(
         VGG19,
@@ -108,8 +116,8 @@ def load(kind, path):
     r"""A network with a user's published weights, ready to stand in for ours.
 
     A renderer has `encode` and `forward` of mfr.renderer.Renderer; a reconstruction and an
-    identity network map frames (B, 3, 256, 256) to (B, 257) or vectors. `source` says which entry
-    of the file was used.
+    identity network map frames (B, 3, 256, 256) to (B, 257) or vectors of length 1. `kind` is its
+    kind; `source` says which entry of the file was used.
 
     Args:
         kind: pirenderer | deep3d | vggface2 | vggface | vgg19 | hopenet.
@@ -124,4 +132,29 @@ def load(kind, path):
     """
     entry = _entry(kind)
     network = fill(entry.build, path, entry.entries)
-    return entry.adapter(network) if entry.adapter else network
+    module = entry.adapter(network) if entry.adapter else network
+    module.kind = kind
+    return module
+
+
+def choose(part, text):
+    r"""The network that KIND=FILE of a command line puts in the place of one of ours.
+
+    Args:
+        part: renderer | identity | reconstruction, the name of the option.
+        text: as typed, "vggface2=FILE".
+
+    Returns:
+        As `load`; None where nothing was typed.
+
+    Raises:
+        ValueError: it is not KIND=FILE, the kind cannot stand there, or `load` refuses the file.
+    """
+    if text is None:
+        return None
+    kind, _, path = text.partition("=")
+    kinds = [name for name, entry in REGISTRY.items() if entry.part == part]
+    if kind not in kinds or not path:
+        allowed = " or ".join(f"{name}=FILE" for name in kinds)
+        raise ValueError(f"--{part} is {text!r}; allowed: {allowed} (see python -m mfr.official)")
+    return load(kind, path)

@@ -1,0 +1,32 @@
+r"""A published recogniser in the place of our V: vectors of length 1."""
+
+import torch.nn.functional as F
+from torch import nn
+
+
+class IdentityAdapter(nn.Module):
+    r"""V(I) / ||V(I)||, as mfr.identity.IdentityNet gives it.
+
+    Ours: published features are as long as the picture is clear; motion uses only their direction,
+    and Eq. (6) would want another weight for every network.
+
+    Args:
+        network: VGGFace2 or VGGFace.
+    """
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+        self.source = getattr(network, "source", "")
+        self.train(network.training)
+
+    def forward(self, frames):
+        r"""The unit vector of each face.
+
+        Args:
+            frames: (B, 3, S, S) float RGB, [0, 1].
+
+        Returns:
+            (B, 2048) or (B, 4096), of Euclidean length 1.
+        """
+        return F.normalize(self.network(frames), dim=1)
