@@ -1,8 +1,8 @@
 r"""Clip by clip: windows of 40 frames, stride 20 (Sec. 3.3, 4.1.3), and the live stream.
 
 The paper does not say how overlapping windows are merged. Here all windows of a clip are denoised
-together: at every step their noise predictions are averaged where they overlap, so the clip is
-one diffusion process and has no seam (ClipDenoiser). A live stream cannot wait for the future:
+together: at every step their noise predictions are averaged where they overlap, each weighing less
+towards its ends, so the clip is one diffusion process (ClipDenoiser). A live stream cannot wait for the future:
 it holds the frames that were already given out and completes the next window (ResponseStream).
 """
 
@@ -60,9 +60,10 @@ def num_windows(length, window=40, stride=20):
 
 
 def join(windows, length, window=40, stride=20):
-    r"""Put windows back into a clip; where they overlap, their mean.
+    r"""Put windows back into a clip; where they overlap, their mean, weighed by a triangle.
 
-    Ours: the paper does not say how windows are merged. The exact inverse of split.
+    Ours: the paper does not say how windows are merged. A window weighs least at its ends, where
+    it enters and leaves the mean: equal weights make a step there. The exact inverse of split.
 
     Args:
         windows: (..., W, window, D).
@@ -324,10 +325,13 @@ def _coverage(length, window, stride, device, dtype):
     """For the j-th window over each frame: its row (n, L) and its weight in a running mean."""
     frames = torch.arange(length)
     last = (frames // stride).clamp(max=num_windows(length, window, stride) - 1)
-    sources, weights = [], []
+    sources, weights, total = [], [], torch.zeros(length, dtype=dtype)
     for j in range(-(-window // stride)):
         covers = (last - j >= 0) & (frames - (last - j) * stride < window)
         chosen = torch.where(covers, last - j, last)
-        sources.append((chosen * window + frames - chosen * stride).to(device))
-        weights.append((covers.to(dtype) / (j + 1)).to(device)[:, None])
+        place = frames - chosen * stride  # in the window
+        weight = torch.minimum(place + 1, window - place) * covers.to(dtype)  # 1, 2, .. 2, 1
+        total += weight
+        sources.append((chosen * window + place).to(device))
+        weights.append((weight / total).to(device)[:, None])
     return sources, weights

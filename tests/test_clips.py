@@ -71,18 +71,22 @@ def test_windows_are_every_stride_and_the_last_ends_in_zeros(length, window, str
     assert split(x, window, stride)[..., 0].tolist() == expected
 
 
+def weight(place, window):
+    """Of frame `place` of a window, in the mean of overlapping windows: 1, 2, .. 2, 1."""
+    return min(place + 1, window - place)
+
+
 @pytest.mark.parametrize("window, stride", GRIDS)
 @pytest.mark.parametrize("length", [1, 13, 41, 83])
-def test_join_averages_where_windows_overlap(length, window, stride):
+def test_join_is_a_triangle_weighted_mean_where_windows_overlap(length, window, stride):
     windows = draw(0, 2, num_windows(length, window, stride), window, 3)
     found = join(windows, length, window, stride)
     for i in range(length):
-        over = [
-            windows[:, w, i - w * stride]
-            for w in range(windows.shape[1])
-            if 0 <= i - w * stride < window
-        ]
-        torch.testing.assert_close(found[:, i], torch.stack(over).mean(0), **EXACT)
+        places = {w: i - w * stride for w in range(windows.shape[1])}
+        over = {w: p for w, p in places.items() if 0 <= p < window}
+        total = sum(weight(p, window) * windows[:, w, p] for w, p in over.items())
+        mean = total / sum(weight(p, window) for p in over.values())
+        torch.testing.assert_close(found[:, i], mean, **EXACT)
 
 
 def test_join_is_differentiable():
@@ -110,7 +114,7 @@ def test_split_condition_repeats_the_listener_and_marks_the_padding():
 
 
 @pytest.mark.parametrize("frames", [1, 13, 40, 83])
-def test_clip_noise_is_the_mean_of_its_windows(frames):
+def test_clip_noise_is_the_weighted_mean_of_its_windows(frames):
     model, cond, samples = random_model(), condition(frames), 3
     x_t, t = draw(9, samples, frames, 70), torch.full((samples,), 17)
     found = ClipDenoiser(model, cond)(x_t, t)
@@ -120,8 +124,9 @@ def test_clip_noise_is_the_mean_of_its_windows(frames):
         while True:  # one window, one sample at a time, cut instead of padded
             part = slice(start, min(start + 40, frames))
             window = cond._replace(audio=cond.audio[:, part], speaker=cond.speaker[:, part])
-            total[part] += model(x_t[k : k + 1, part], t[:1], window)[0]
-            count[part] += 1
+            share = torch.tensor([[weight(p, 40)] for p in range(part.stop - start)])
+            total[part] += share * model(x_t[k : k + 1, part], t[:1], window)[0]
+            count[part] += share
             if start + 40 >= frames:
                 break
             start += 20
@@ -155,9 +160,9 @@ def test_speaker_is_encoded_once_for_all_steps_and_samples(generator):
     assert encoded == [(4, 40, 6)] and out.shape == (3, 83, 70)
 
 
-def test_sampled_clip_has_no_seam(generator):
-    # a predictor that shifts each window by its own constant draws a step at each border when
-    # windows are sampled one after the other; one process over the clip halves it by averaging
+def test_a_sampled_clip_glides_from_window_to_window(generator):
+    # a predictor that shifts each window by its own constant draws a step of 1 at each border when
+    # windows are sampled one after the other; one process over the clip spreads it over 20 frames
     diffusion = GaussianDiffusion(linear_beta_schedule(50))
 
     class Point:  # data: window w is the constant w, so that eps is known
@@ -171,9 +176,10 @@ def test_sampled_clip_has_no_seam(generator):
 
     denoiser = ClipDenoiser(Point(), condition(100))
     out = diffusion.sample(denoiser, (1, 100, 1), None, generator, dtype=torch.float64)
-    expected = torch.arange(4.0).repeat_interleave(20).double()
-    expected = torch.cat([expected.new_zeros(20), expected + 0.5])[:100]
-    expected[80:] = 3  # frames 0..19: window 0 alone; 20..39: half of 0 and 1; ..; 80..99: 3
+    places = torch.arange(100.0).double()
+    # frames 20 w + p: windows w - 1 and w with weights 20 - p and p + 1; ends: one window alone
+    expected = places // 20 - 1 + (places % 20 + 1) / 21
+    expected[:20], expected[80:] = 0, 3
     torch.testing.assert_close(out[0, :, 0], expected, **EXACT)
 
 
