@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from mfr.files import command
-from mfr.official import REGISTRY, expected, load
+from mfr.official import REGISTRY, choose, expected, load
 from mfr.official.__main__ import main
 from mfr.official.loading import compare, find_state, open_safely
 
@@ -67,7 +67,7 @@ def test_every_number_lands_under_its_own_name(kind, tmp_path):
     loaded = network.state_dict()
     for i, name in enumerate(FACTS[kind]):
         assert loaded[name].device.type == "cpu" and (loaded[name].flatten()[:5] == i).all(), name
-    assert module.source == "a bare state dict"
+    assert module.source == "a bare state dict" and module.kind == kind
     assert not module.training
     assert not any(value.requires_grad for value in network.parameters())
 
@@ -256,6 +256,32 @@ def test_unknown_kind_is_refused():
         load("arcface", "file")
     with pytest.raises(ValueError, match="'arcface' is unknown"):
         expected("arcface")
+
+
+def test_a_command_line_names_kind_and_file(tmp_path):
+    path = saved(tmp_path / "a=b.pth", {"net_recon": state_of("deep3d")})
+    network = choose("reconstruction", f"deep3d={path}")
+    assert network.kind == "deep3d" and network.source == "entry net_recon"
+    assert choose("reconstruction", None) is None
+
+
+@pytest.mark.parametrize(
+    ("part", "text", "allowed"),
+    [
+        ("renderer", "deep3d=FILE", "pirenderer=FILE"),
+        ("renderer", "file.pt", "pirenderer=FILE"),
+        ("renderer", "pirenderer=", "pirenderer=FILE"),
+        ("renderer", "=file.pt", "pirenderer=FILE"),
+        ("reconstruction", "vggface2=FILE", "deep3d=FILE"),
+        ("identity", "vgg19=FILE", "vggface2=FILE or vggface=FILE"),
+        ("identity", "VGGFace2=FILE", "vggface2=FILE or vggface=FILE"),
+        ("identity", "", "vggface2=FILE or vggface=FILE"),
+    ],
+)
+def test_a_kind_stands_in_for_its_own_part_alone(part, text, allowed):
+    message = f"--{part} is {text!r}; allowed: {allowed} (see"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        choose(part, text)
 
 
 def test_the_command_lists_every_file(capsys):
