@@ -66,10 +66,10 @@ def test_initial_weights_are_uniform_within_torchs_bounds(generator):
     linear = initialise(torch.nn.Linear(103, 107), generator)
     for part, bound in ((stack, 1 / math.sqrt(101)), (linear, 1 / math.sqrt(103))):
         for value in part.parameters():
-            assert value.abs().max() <= bound
+            assert value.detach().abs().max() <= bound
             band = 5 * bound / math.sqrt(3 * value.numel())  # of the mean of U(-b, b)
             assert abs(float(value.detach().mean())) < band
-    largest = max(float(value.abs().max()) for value in stack.parameters())
+    largest = max(float(value.detach().abs().max()) for value in stack.parameters())
     assert largest > 0.99 / math.sqrt(101)
 
 
@@ -102,9 +102,10 @@ def test_vicos_first_state_comes_from_the_portrait(generator):
     assert gap[-1] < gap[0]  # and fades, as only the state carries it
 
 
-def test_pchg_without_a_residual_freezes_the_portrait(generator):
+@pytest.mark.parametrize("kind", ["pchg", "lstm"])
+def test_without_its_residual_it_freezes_the_portrait(kind, generator):
     cond = random_condition(1, 7, generator)
-    baseline = built("pchg", generator)
+    baseline = built(kind, generator)
     for value in baseline.network.project.parameters():
         value.data.zero_()
     expected = methods.freeze(cond, 3, None)
@@ -243,7 +244,8 @@ def test_command_trains_and_its_file_is_the_method(vico_folder, tmp_path, capsys
     words = f"train lstm --data {vico_folder} --run {tmp_path / 'r'} --steps 2 --hidden 5"
     training.main([*words.split(), "--batch-size", "3", "--device", "cpu"])
     assert "held out" in capsys.readouterr().out
-    method = methods.find_methods(tmp_path)[0]
+    (method,), problems = methods.find_methods(tmp_path)
+    assert problems == []
     assert method.name == "w/o DIFF (LSTM) · r" and method.deterministic
     baseline, content = training.load(tmp_path / "r" / "lstm.pt")
     assert content["step"] == 2 and baseline.config.hidden == 5
@@ -307,12 +309,15 @@ def test_runs_are_named_by_what_their_config_is(tmp_path, generator):
 
     small = {"width": 16, "layers": 1, "heads": 2, "feedforward": 8, "T": 5, "sample_steps": 2}
     for folder, changes in (("a", {}), ("b", {"aggregation": "concat"}), ("c", {
-        "reference": False, "time_in_modulation": False, "attitude_in_modulation": False,
+        "reference": False, "relative": False, "time_in_modulation": False, "attitude_in_modulation": False,
     })):  # fmt: skip
         settings = config.preset("motion", **small, **changes)
         model = MotionModel(settings)
         checkpoint.save(tmp_path / folder / "motion.pt", "motion", settings, model.state_dict())
-    found = methods.find_methods(tmp_path, [{"steps": 1}])
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "motion.pt").write_bytes(b"half a copy")
+    found, problems = methods.find_methods(tmp_path, [{"steps": 1}])
+    assert len(problems) == 1 and "left out: " in problems[0] and "motion.pt" in problems[0]
     assert [m.name for m in found] == [
         "MFR-Net · a", "MFR-Net · a, steps 1", "w/o FAM · b", "w/o FAM · b, steps 1",
         "MFR-Net, paper · c", "MFR-Net, paper · c, steps 1",

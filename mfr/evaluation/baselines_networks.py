@@ -119,10 +119,11 @@ class PCHG(nn.Module):
 
 
 class Regressor(nn.Module):
-    r"""x = W BiLSTM(W [audio, speaker, attitude, identity, reference]), mean squared error.
+    r"""x = x_0 + W BiLSTM(W [audio, speaker, attitude, identity, x_0]), mean squared error.
 
     Paper: Table 4, "w/o DIFF"; its "LSTM backbone for predicting noise" cannot have the printed
-    diversity of a deterministic method, so it is read as a regressor of the motion itself.
+    diversity of a deterministic method, so it is read as a regressor of the motion itself. Like
+    MFR-Net here, it counts from the portrait's coefficients x_0.
 
     Args:
         config: BaselineConfig.
@@ -151,7 +152,7 @@ class Regressor(nn.Module):
         person = person[:, None].expand(-1, cond.speaker.shape[1], -1)
         fused = torch.relu(self.fuse(torch.cat([driving_of(cond), person], -1)))
         fused = dropout(fused, self.share, generator if self.training else None)
-        return self.project(self.stack(fused, None, generator))
+        return cond.reference[:, None] + self.project(self.stack(fused, None, generator))
 
     def loss(self, found, real, mask):
         r"""mean (x - y)^2 over real frames and coefficients.

@@ -163,22 +163,28 @@ def find_methods(runs, variants=()):
             {"guidance": 2.0}.
 
     Returns:
-        list of Method, by folder and file name.
+        (list of Method, list of lines about files that could not be read), by folder.
 
     Raises:
-        ValueError: no such folder, or a file that cannot be read.
+        ValueError: no such folder.
     """
     runs = Path(runs)
     if not runs.is_dir():
         raise ValueError(f"runs {runs}: no such folder")
-    found = []
+    found, problems = [], []
     for folder in [runs, *sorted(path for path in runs.iterdir() if path.is_dir())]:
-        for kind, label in KINDS.items():
-            if (folder / f"{kind}.pt").exists():
-                found.append(baseline_method(folder / f"{kind}.pt", f"{label} · {folder.name}"))
-        if (folder / "motion.pt").exists():
-            found += motion_methods(folder / "motion.pt", variants)
-    return found
+        for kind in (*KINDS, "motion"):
+            path = folder / f"{kind}.pt"
+            if not path.exists():
+                continue
+            try:
+                if kind == "motion":
+                    found += motion_methods(path, variants)
+                else:
+                    found.append(baseline_method(path, f"{KINDS[kind]} · {folder.name}"))
+            except ValueError as error:  # of an older version, or half a copy
+                problems.append(f"left out: {' '.join(str(error).split())}")
+    return found, problems
 
 
 def baseline_method(path, name):
