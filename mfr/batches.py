@@ -58,19 +58,17 @@ class MotionData:
             generator: torch.Generator.
 
         Returns:
-            (listener (B, L, 70), Condition) in raw units; the reference is a random frame of the
-            same listener, as the portrait may show any moment.
+            (listener (B, L, 70), Condition) in raw units; the reference is the clip's first frame,
+            the portrait in ViCo's task.
         """
         places = torch.tensor([max(1, len(x) - window + 1) for x in self.listener])
         chosen = torch.multinomial(places.float(), count, replacement=True, generator=generator)
-        chance = torch.rand(2, count, generator=generator)
-        starts = (chance[0] * places[chosen]).long()
+        starts = (torch.rand(count, generator=generator) * places[chosen]).long()
         rows = []
-        for i, start, moment in zip(chosen.tolist(), starts.tolist(), chance[1].tolist()):
+        for i, start in zip(chosen.tolist(), starts.tolist()):
             part = slice(start, start + window)
-            reference = self.listener[i][int(moment * len(self.listener[i]))]
             rows.append((self.listener[i][part], self.audio[i][part], self.speaker[i][part],
-                         reference))  # fmt: skip
+                         self.listener[i][0]))  # fmt: skip
         listener, audio, speaker, reference = zip(*rows)
         mask = torch.tensor([[k < len(x) for k in range(window)] for x in listener])
         condition = Condition(

@@ -26,6 +26,7 @@ class MotionConfig:
     feedforward: int = 512  # hidden features of the feed-forward
     identity_dim: int = 128  # length of V(I_l)
     reference: bool = True  # the portrait's own coefficients as a second identity token
+    relative: bool = True  # x_0 is the motion's deviation from them
     time_in_modulation: bool = True  # t also in the modulation, not only as a key token
     attitude_in_modulation: bool = True  # the attitude likewise
     # Sec. 3.1: the diffusion
@@ -114,9 +115,9 @@ PAPER = {
     "identity": {"width": 32, "steps": 20000, "batch_size": 128},
     "reconstruction": {"width": 32, "steps": 50000, "batch_size": 128},
     "motion": {
-        "width": 256, "feedforward": 1024, "reference": False, "time_in_modulation": False,
-        "attitude_in_modulation": False, "sample_steps": 0, "attitude_dropout": 0.0,
-        "steps": 50000, "learning_rate": 2e-4,
+        "width": 256, "feedforward": 1024, "reference": False, "relative": False,
+        "time_in_modulation": False, "attitude_in_modulation": False, "attitude_dropout": 0.0,
+        "sample_steps": 0, "steps": 50000, "learning_rate": 2e-4,
     },
     "renderer": {
         "width": 48, "steps": 100000, "batch_size": 32, "warp_steps": 5000, "gan_start": 20000,
@@ -174,6 +175,8 @@ def check(config):
             raise ValueError(f"{name} is {value}; allowed: {'>= 0' if free else '> 0'}")
     if getattr(config, "ema", 0) >= 1 or getattr(config, "attitude_dropout", 0) >= 1:
         raise ValueError("ema and attitude_dropout are shares; allowed: below 1")
+    if getattr(config, "relative", False) and not config.reference:
+        raise ValueError("relative needs the portrait's coefficients; allowed: with reference")
     if getattr(config, "batch_size", 0) % getattr(config, "targets", 1):
         raise ValueError(f"batch_size is {config.batch_size}; allowed: a multiple of targets, "
                          f"{config.targets}")  # fmt: skip

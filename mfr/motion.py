@@ -2,6 +2,8 @@ r"""The generator of listener motion: data statistics + noise predictor + diffus
 
 Everything outside speaks raw units (radians, Deep3D's coefficients, dB); everything inside speaks
 standard deviations. The statistics are buffers, so a checkpoint cannot be used without its own.
+What is diffused is the motion's deviation from the portrait's coefficients (config.relative): where
+a face rests is known from the picture, and a network that must say it again says it inexactly.
 """
 
 import torch
@@ -27,9 +29,27 @@ class MotionModel(nn.Module):
         self.config = config
         self.network = fam.build(config)
         self.diffusion = diffusion.build(config)
+        # x_0, the motion or its deviation from the portrait's coefficients; and those themselves
         self.listener = Statistics(torch.zeros(COEFFICIENT_DIM), torch.ones(COEFFICIENT_DIM))
+        self.reference = Statistics(torch.zeros(COEFFICIENT_DIM), torch.ones(COEFFICIENT_DIM))
         self.speaker = Statistics(torch.zeros(COEFFICIENT_DIM), torch.ones(COEFFICIENT_DIM))
         self.audio = Statistics(torch.zeros(AUDIO_DIM), torch.ones(AUDIO_DIM))
+
+    def fit(self, data):
+        r"""Remember the statistics of the training clips.
+
+        Args:
+            data: MotionData.
+        """
+        still = torch.stack([motion[0] for motion in data.listener])  # (N, 70), as portraits show
+        origin = still if self.config.relative else torch.zeros_like(still)
+        self.listener = Statistics.fit(x - o for x, o in zip(data.listener, origin))
+        self.reference = Statistics.fit([still])
+        self.speaker, self.audio = Statistics.fit(data.speaker), Statistics.fit(data.audio)
+
+    def _origin(self, cond):
+        """(B, 1, 70) raw coefficients from which the motion is counted, or 0."""
+        return cond.reference[:, None] if self.config.relative else 0
 
     def standardised(self, cond):
         r"""A raw Condition as the network wants it.
@@ -43,7 +63,7 @@ class MotionModel(nn.Module):
         return cond._replace(
             audio=self.audio.normalise(cond.audio),
             speaker=self.speaker.normalise(cond.speaker),
-            reference=self.listener.normalise(cond.reference) if self.config.reference else None,
+            reference=self.reference.normalise(cond.reference) if self.config.reference else None,
         )
 
     def loss(self, listener, cond, generator, by_quartile=False):
@@ -59,7 +79,8 @@ class MotionModel(nn.Module):
             Scalar; with by_quartile (scalar, (4,)).
         """
         cond = fam.drop_attitude(cond, self.config.attitude_dropout, generator)
-        x_0, cond = self.listener.normalise(listener), self.standardised(cond)
+        x_0 = self.listener.normalise(listener - self._origin(cond))
+        cond = self.standardised(cond)
         return self.diffusion.noise_loss(
             self.network, x_0, cond, generator, by_quartile
         )
@@ -94,7 +115,7 @@ class MotionModel(nn.Module):
         shape = (samples, cond.speaker.shape[1], COEFFICIENT_DIM)
         walk = diffusion.spaced_steps(self.config.T, steps, self.config.spacing) if steps else None
         x_0 = self.diffusion.sample(denoiser, shape, None, generator, walk, eta, progress)
-        return self.listener.denormalise(x_0)
+        return self.listener.denormalise(x_0) + self._origin(cond)
 
 
 def one_hot(attitudes):

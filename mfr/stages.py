@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 from mfr import checkpoint
-from mfr.coefficients import Statistics
 from mfr.batches import FrameData, MotionData
 from mfr.data import held_out, portrait_of, read_clips
 from mfr.identity import IdentityNet, MarginHead, recognition_loss
@@ -283,9 +282,7 @@ class MotionStage(Stage):
             raise ValueError(f"identity vectors have {self.data.identity.shape[1]} numbers; the "
                              f"motion config says {self.config.identity_dim}")  # fmt: skip
         self.network = MotionModel(self.config)
-        self.network.listener = Statistics.fit(self.data.listener)
-        self.network.speaker = Statistics.fit(self.data.speaker)
-        self.network.audio = Statistics.fit(self.data.audio)
+        self.network.fit(self.data)
         self.network.diffusion.to(self.device)
         self.modules = nn.ModuleDict({"network": self.network})
 

@@ -11,7 +11,7 @@ from mfr import checkpoint, config, stages, training
 
 TINY = {"motion": ["--width", "16", "--layers", "1", "--heads", "2", "--feedforward", "16"],
         "identity": ["--width", "8"], "reconstruction": ["--width", "8"],
-        "renderer": ["--width", "16", "--descriptor-dim", "16"]}  # fmt: skip
+        "renderer": ["--width", "16", "--descriptor-dim", "16", "--targets", "3"]}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,9 @@ def test_resume_is_bit_for_bit(vico_folder, run, tmp_path):
     (tmp_path / "identity.pt").write_bytes((run / "identity.pt").read_bytes())
     for stage in ("motion", "renderer"):
         whole, halves = tmp_path / "whole", tmp_path / "halves"
-        more = ["--batch-size", "3"] + (["--gan-start", "1"] if stage == "renderer" else [])
+        more = ["--batch-size", "3"]
+        if stage == "renderer":  # flow alone, then all, then against the discriminator
+            more += ["--warp-steps", "1", "--gan-start", "2"]
         for folder in (whole, halves):
             folder.mkdir(exist_ok=True)
             (folder / "identity.pt").write_bytes((run / "identity.pt").read_bytes())
@@ -118,6 +120,36 @@ def test_the_model_can_learn_one_batch(vico_folder, run):
         optimizer.step()
         losses.append(float(loss))
     assert losses[0] > 0.9 and losses[-1] < 0.7 * losses[0]
+
+
+def test_half_precision_trains_on_nearly_the_same_loss(vico_folder, run):
+    found = []
+    for precision in ("float32", "bfloat16"):
+        torch.manual_seed(0)
+        settings = config.preset("renderer", width=16, descriptor_dim=16, batch_size=4, targets=2,
+                                 precision=precision)  # fmt: skip
+        stage = stages.RendererStage(settings, vico_folder, run, torch.device("cpu"))
+        draw = torch.Generator().manual_seed(0)
+        found.append([float(stage.loss(step, draw, draw)[0].detach()) for step in (0, 1000, 2000)])
+    assert found[1] == pytest.approx(found[0], rel=0.02) and found[0] != found[1]
+
+
+def test_the_frames_of_a_portrait_are_of_its_video(vico_folder, run):
+    settings = config.preset("renderer", width=16, descriptor_dim=16, batch_size=6, targets=3)
+    stage = stages.RendererStage(settings, vico_folder, run, torch.device("cpu"))
+    index = torch.tensor([0, len(stage.frames.frames) - 1])
+    portrait, own, windows, real = stage.group(stage.frames, index, torch.Generator().manual_seed(0))
+    assert len(portrait) == len(own) == 2 and len(windows) == len(real) == 6
+    assert torch.equal(portrait, stage.frames.images(index))
+    for row, window in enumerate(windows):
+        at = (stage.frames.windows == window).all(2).all(1).nonzero()[:, 0]
+        assert stage.frames.video[index[row // 3]] in stage.frames.video[at]
+        assert any(torch.equal(stage.frames.images(at)[i], real[row]) for i in range(len(at)))
+    stage.network.eval()
+    with torch.no_grad():
+        together = stage.rendered(stage.network, portrait, own, windows).image
+        alone = stage.network(stage.network.encode(portrait[1:], own[1:]), windows[5:])
+    torch.testing.assert_close(together[5:].clamp(0, 1), alone, rtol=0, atol=1e-4)
 
 
 def test_dry_run_writes_nothing(vico_folder, run, tmp_path, capsys):

@@ -1,0 +1,119 @@
+r"""Oracles: numpy's mean and std, the diffusion's own loss on data standardised by hand, and what a
+predictor that knows the clean motion must lead to."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from mfr.config import MotionConfig, preset
+from mfr.diffusion import spaced_steps
+from mfr.fam import Condition
+from mfr.motion import MotionModel, one_hot
+
+SMALL = MotionConfig(width=16, layers=1, heads=2, feedforward=13, identity_dim=3, T=50,
+                     attitude_dropout=0.0)  # fmt: skip
+
+
+class Clips:
+    r"""What fit reads of MotionData."""
+
+    def __init__(self, generator):
+        def rows(width):
+            return [7 + 3 * torch.randn(n, width, generator=generator) for n in (5, 11, 2)]
+
+        self.listener, self.speaker, self.audio = rows(70), rows(70), rows(45)
+
+
+def condition(generator, clips=2, frames=7):
+    return Condition(
+        torch.randn(clips, frames, 45, generator=generator),
+        torch.randn(clips, frames, 70, generator=generator),
+        torch.randn(clips, 3, generator=generator), one_hot(["positive", "negative"][:clips]),
+        5 + torch.randn(clips, 70, generator=generator),
+    )  # fmt: skip
+
+
+def fitted(settings, generator):
+    torch.manual_seed(0)
+    model = MotionModel(settings)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, 0, 0.1)
+    model.fit(Clips(generator))
+    return model
+
+
+@pytest.mark.parametrize("relative", [True, False])
+def test_statistics_are_those_of_what_is_diffused(relative, generator):
+    clips = Clips(generator)
+    model = MotionModel(replace(SMALL, relative=relative))
+    model.fit(clips)
+    rows = [x.double().numpy() - relative * x[0].double().numpy() for x in clips.listener]
+    first = np.stack([x[0].double().numpy() for x in clips.listener])
+    for found, want in (
+        (model.listener, np.concatenate(rows)), (model.reference, first),
+        (model.speaker, torch.cat(clips.speaker).double().numpy()),
+        (model.audio, torch.cat(clips.audio).double().numpy()),
+    ):  # fmt: skip
+        np.testing.assert_allclose(found.mean, want.mean(0), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(found.std, want.std(0), rtol=1e-5)
+
+
+@pytest.mark.parametrize("relative", [True, False])
+def test_loss_is_eq_3_of_the_standardised_motion(relative, generator):
+    model = fitted(replace(SMALL, relative=relative), generator)
+    cond, motion = condition(generator), 5 + torch.randn(2, 7, 70, generator=generator)
+    found = model.loss(motion, cond, torch.Generator().manual_seed(3))
+    origin = cond.reference[:, None] if relative else 0
+    x_0 = (motion - origin - model.listener.mean) / model.listener.std
+    by_hand = Condition(
+        (cond.audio - model.audio.mean) / model.audio.std,
+        (cond.speaker - model.speaker.mean) / model.speaker.std, cond.identity, cond.attitude,
+        (cond.reference - model.reference.mean) / model.reference.std,
+    )  # fmt: skip
+    noise = torch.Generator().manual_seed(3)
+    torch.rand(2, 1, generator=noise)  # which attitudes are dropped
+    want = model.diffusion.noise_loss(model.network, x_0, by_hand, noise)
+    torch.testing.assert_close(found, want, rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("relative", [True, False])
+def test_samples_are_counted_from_the_portrait(relative, generator):
+    model = fitted(replace(SMALL, relative=relative), generator)
+    truth = torch.randn(1, 7, 70, generator=generator)  # standardised
+
+    class Knows(torch.nn.Module):
+        def prepare(self, cond):
+            return None
+
+        def forward(self, x_t, t, cond):
+            a = model.diffusion.alphas_cumprod[t][:, None, None]
+            whole = torch.nn.functional.pad(truth, (0, 0, 0, 33))  # the clip's one window
+            return ((x_t - a.sqrt() * whole) / (1 - a).sqrt()).float()
+
+    model.network, cond = Knows(), condition(generator, clips=1)
+    found = model.sample(cond, 3, torch.Generator().manual_seed(0), steps=5)
+    origin = cond.reference[:, None] if relative else 0
+    want = truth * model.listener.std + model.listener.mean + origin
+    torch.testing.assert_close(found, want.expand(3, -1, -1), rtol=1e-4, atol=1e-3)
+
+
+def test_the_config_says_how_many_steps_and_how_much_guidance(generator, monkeypatch):
+    model = fitted(replace(SMALL, sample_steps=3, guidance=2.0), generator)
+    seen = {}
+
+    def sample(denoiser, shape, cond, generator, steps, eta, progress):
+        seen.update(steps=steps, guided=hasattr(denoiser.eps_model, "guidance"))
+        return torch.zeros(shape)
+
+    monkeypatch.setattr(model.diffusion, "sample", sample)
+    model.sample(condition(generator, 1), 1, generator)
+    assert torch.equal(torch.as_tensor(seen["steps"]), torch.as_tensor(spaced_steps(50, 3, 2.0)))
+    model.sample(condition(generator, 1), 1, generator, steps=0, guidance=1)
+    assert seen["steps"] is None and not seen["guided"]
+
+
+def test_motion_cannot_be_relative_to_nothing():
+    with pytest.raises(ValueError, match="relative .* allowed: with reference"):
+        preset("motion", reference=False)
