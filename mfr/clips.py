@@ -2,8 +2,9 @@ r"""Clip by clip: windows of 40 frames, stride 20 (Sec. 3.3, 4.1.3), and the liv
 
 The paper does not say how overlapping windows are merged. Here all windows of a clip are denoised
 together: at every step their noise predictions are averaged where they overlap, each weighing less
-towards its ends, so the clip is one diffusion process (ClipDenoiser). A live stream cannot wait for the future:
-it holds the frames that were already given out and completes the next window (ResponseStream).
+towards its ends, so the clip is one diffusion process (ClipDenoiser). A live stream cannot wait for
+the future: it holds the frames that were already given out and completes the next window
+(ResponseStream).
 """
 
 import warnings

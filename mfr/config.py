@@ -70,6 +70,7 @@ class ReconstructionConfig:
     r"""Frames to the 257 coefficients (Sec. 4.1.3 uses Deep3DFaceRecon there)."""
 
     width: int = 16
+    precision: str = "float32"  # of the network while training: float32 | bfloat16
     steps: int = 2000
     batch_size: int = 32  # frames
     learning_rate: float = 1e-3

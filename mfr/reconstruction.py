@@ -140,26 +140,29 @@ class ReconstructionNet(nn.Module):
         return squared.clamp(min=0).sqrt() / self.feature_limit
 
 
-def reconstruction_loss(net, images, coefficients):
-    r"""Weighted squared error in units of std, plus the pixel error of fixed head points.
+def reconstruction_loss(found, truth, std):
+    r"""Weighted squared error of each block, plus the pixel error of fixed head points.
 
-    Ours: [10] trains without coefficients, through a renderer; here they are known.
+    Ours: [10] trains without coefficients, through a renderer; here they are known. An error counts
+    in units of its column's std, in exp in units of the block's: most of its 64 columns are too
+    small to be seen, and one std of each would count as much as a smile.
 
     Args:
-        net: ReconstructionNet with its statistics set.
-        images: (B, 3, 256, 256) in [0, 1].
-        coefficients: (B, 257), the truth.
+        found: (B, 257), the network's.
+        truth: (B, 257).
+        std: (257,) of the training data.
 
     Returns:
-        (scalar, dict of the terms as scalars without gradient: id, exp, tex, angle, gamma, trans
-        [std^2], landmarks [pixels]).
+        (scalar, dict of the terms as floats: id, exp, tex, angle, gamma, trans [std^2], landmarks
+        [pixels]).
     """
-    found = net(images)
-    squared = ((found - coefficients) / net.std) ** 2
+    unit = std.clone()
+    unit[EXP] = std[EXP].square().mean().sqrt()
+    squared = ((found - truth) / unit) ** 2
     names = ("id", "exp", "tex", "angle", "gamma", "trans")
     terms = {name: squared[:, block].mean() for name, (block, _) in zip(names, BLOCK_WEIGHTS)}
     total = sum(weight * terms[name] for name, (_, weight) in zip(names, BLOCK_WEIGHTS))
-    terms["landmarks"] = landmark_error(found, coefficients)
+    terms["landmarks"] = landmark_error(found, truth)
     total = total + PIXEL_WEIGHT * terms["landmarks"]
     return total, {name: float(term.detach()) for name, term in terms.items()}
 
@@ -252,8 +255,8 @@ def augment(images, generator):
     x = x + (blurred - x) * uniform(-0.3, 1.0).clamp(min=0)
     noise = torch.randn(x.shape, generator=generator, device=x.device)
     x = x + noise * uniform(-0.02, 0.04).clamp(min=0)
-    blocky = _quantise_blocks(x, uniform(0.005, 0.06))
-    x = torch.where(uniform(0, 1) < 0.4, blocky, x)
+    step, blocky = uniform(0.005, 0.06), uniform(0, 1).flatten() < 0.4
+    x[blocky] = _quantise_blocks(x[blocky], step[blocky])
     plain = torch.rand(shape, generator=generator, device=x.device) < 0.15
     return torch.where(plain, images, x.clamp(0, 1))
 

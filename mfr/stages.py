@@ -16,7 +16,7 @@ from mfr.identity import IdentityNet, MarginHead, recognition_loss
 from mfr.losses import PatchDiscriminator, discriminator_loss, pixel_loss, renderer_loss
 from mfr.motion import MotionModel
 from mfr.reconstruction import (
-    ReconstructionNet, augment, landmark_error, reconstruction_loss,
+    ReconstructionNet, augment, landmark_error, move_camera, reconstruction_loss,
 )  # fmt: skip
 from mfr.renderer import Encoded, Rendered, Renderer
 
@@ -212,7 +212,7 @@ class ReconstructionStage(Stage):
                 f"{len(self.held.frames)} held out")  # fmt: skip
 
     def loss(self, step, draw, noise):
-        r"""reconstruction_loss on augmented frames.
+        r"""reconstruction_loss on augmented frames, seen by a camera that was moved.
 
         Args:
             step: from 0.
@@ -223,10 +223,13 @@ class ReconstructionStage(Stage):
             (scalar, dict of terms).
         """
         index = self.frames.draw(self.config.batch_size, draw)
-        images = augment(self.frames.images(index).to(self.device), noise)
-        return reconstruction_loss(
-            self.network, images, self.frames.coefficients[index].to(self.device)
-        )
+        images = self.frames.images(index).to(self.device)
+        truth = self.frames.coefficients[index].to(self.device)
+        images, truth = move_camera(images, truth, noise)
+        images = augment(images, noise)
+        with self.precision():
+            found = self.network(images)
+        return reconstruction_loss(found.float(), truth, self.network.std)
 
     def held_out_loss(self, network):
         r"""Pixel error of fixed head points on held-out frames as they are.
