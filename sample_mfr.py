@@ -86,8 +86,8 @@ def assemble(options):
             print(f"official  {part} {given[part]}: {network.source}")
     basel = given["renderer"] or given["reconstruction"] or options.save_coefficients is not None
     if basel and options.weights is None:
-        print("note      the bundled weights' expressions are the synthetic world's, not Basel's: in "
-              "official networks the head moves rightly, the face does not")  # fmt: skip
+        print("note      exp of the bundled weights is the synthetic world's, not Basel's: to "
+              "official networks only angle and trans mean the same")  # fmt: skip
     return system
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from mfr import checkpoint, config, files
+from mfr import checkpoint, config, files, official
 from mfr.stages import STAGES
 from mfr.training import AveragedWeights, pick_device
 
@@ -209,16 +209,19 @@ def main(arguments=None):
     names = ("identity", "reconstruction", "motion", "renderer")
     device = pick_device(options.device)
     chosen = names if options.stage == "all" else (options.stage,)
+    V, features = published(options)
     known = {field.name for name in names for field in fields(config.STAGES[name])}
     changes = {k: v for k, v in vars(options).items() if k in known and v is not None}
     for name in chosen:
         mine = {f.name for f in fields(config.STAGES[name])}
+        if V is not None and name == "motion":
+            changes.setdefault("identity_dim", V.identity_dim)
         settings = config.preset(
             name, options.preset, **{k: v for k, v in changes.items() if k in mine}
         )
         print(f"mfr-net   {name} · preset {options.preset} · seed {settings.seed} · {device}")
         torch.manual_seed(settings.seed)  # initial weights
-        stage = STAGES[name](settings, options.data, options.run, device)
+        stage = STAGES[name](settings, options.data, options.run, device, V, features)
         print(stage.describe())
         count = sum(p.numel() for p in stage.network.parameters())
         print(f"model     {count / 1e6:.2f} M parameters · {settings.steps} steps of "
@@ -230,6 +233,24 @@ def main(arguments=None):
         train(stage, options.run, options.resume, options.dry_run)
     if not options.dry_run:
         print(f"next      python sample_mfr.py --weights {options.run}")
+
+
+def published(options):
+    r"""The published networks that the options name, frozen.
+
+    Args:
+        options: of the command line.
+
+    Returns:
+        (V or None, feature maps of VGG-19 or None).
+    """
+    identity, vgg19 = (getattr(options, name, None) for name in ("identity", "vgg19"))
+    V = official.choose("identity", identity)
+    features = official.load("vgg19", vgg19) if vgg19 else None
+    for name, given, network in (("identity", identity, V), ("vgg19", vgg19, features)):
+        if network is not None:
+            print(f"official  {name} {given}: {network.source}")
+    return V, features
 
 
 def parser():
@@ -250,6 +271,12 @@ def parser():
         sub.add_argument("--resume", action="store_true", help="go on from the run's last.pt")
         sub.add_argument("--dry-run", action="store_true", help="one step, nothing written")
         sub.add_argument("--device", default="auto", help="auto, cpu, cuda (%(default)s)")
+        if name in ("motion", "renderer", "all"):
+            sub.add_argument("--identity", metavar="KIND=FILE", help="V: vggface2=FILE or "
+                             "vggface=FILE (python -m mfr.official); else identity.pt")  # fmt: skip
+        if name in ("renderer", "all"):
+            sub.add_argument("--vgg19", metavar="FILE", help="for the perceptual and style terms; "
+                             "else identity.pt's maps")  # fmt: skip
         if name == "all":
             sub.add_argument("--steps", type=int, help="of every stage [steps]")
             sub.add_argument("--seed", type=int, help="of every stage")

@@ -36,12 +36,16 @@ class Stage:
         data: ViCo-layout folder.
         run: folder of this run, where weights of earlier stages are looked for.
         device: torch.device.
+        V: a frozen recogniser in the place of identity.pt, or None.
+        features: frozen, images -> maps, for the perceptual and style terms, or None for those of
+            identity.pt.
     """
 
     adversary = None
 
-    def __init__(self, config, data, run, device):
+    def __init__(self, config, data, run, device, V=None, features=None):
         self.config, self.device = config, device
+        self.V, self.features = (net if net is None else net.to(device) for net in (V, features))
         self.train_clips, self.held_clips = held_out(read_clips(data))
         self.folder = Path(data)
         self.build(Path(run))
@@ -277,13 +281,14 @@ class MotionStage(Stage):
         Raises:
             ValueError: the identity net's vectors are not as long as the config says.
         """
-        V = self._frozen_identity(run)
+        V = self._frozen_identity(run) if self.V is None else self.V
         self.data, self.held = MotionData(self.train_clips), MotionData(self.held_clips)
         for data in (self.data, self.held):
             data.identity = portraits_to_vectors(V, data.clips, self.device)
         if self.data.identity.shape[1] != self.config.identity_dim:
-            raise ValueError(f"identity vectors have {self.data.identity.shape[1]} numbers; the "
-                             f"motion config says {self.config.identity_dim}")  # fmt: skip
+            found = self.data.identity.shape[1]
+            raise ValueError(f"identity_dim is {self.config.identity_dim}; the identity net gives "
+                             f"{found} numbers: --identity-dim {found}")  # fmt: skip
         self.network = MotionModel(self.config)
         self.network.fit(self.data)
         self.network.diffusion.to(self.device)
@@ -367,7 +372,9 @@ class RendererStage(Stage):
         Args:
             run: folder of this run, with identity.pt.
         """
-        self.V = self._frozen_identity(run)
+        ours = self._frozen_identity(run)
+        self.V = ours if self.V is None else self.V
+        self.features = ours.features if self.features is None else self.features
         self.frames = FrameData(self.train_clips, self.config.window)
         self.held = FrameData(self.held_clips, self.config.window)
         self.network = Renderer(self.config)
@@ -444,7 +451,7 @@ class RendererStage(Stage):
         judge = self.adversary if step >= self.config.gan_start else None
         self.fake, self.real = rendered.image.detach(), real
         with self.precision():
-            return renderer_loss(rendered, real, self.config, self.V, self.V.features, judge)
+            return renderer_loss(rendered, real, self.config, self.V, self.features, judge)
 
     def adversary_loss(self):
         r"""The discriminator's loss on the batch that was just rendered.

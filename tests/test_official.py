@@ -294,6 +294,17 @@ def test_the_command_lists_every_file(capsys):
     assert "inception-2015-12-05.pt" in text
 
 
+def test_readme_has_the_same_table():
+    readme = (FOLDER.parents[1] / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("## Official weights")[2].partition("\n## ")[0]
+    rows = [line.split(" | ") for line in section.splitlines() if line.startswith("| `")]
+    assert [row[0] for row in rows] == [f"| `{kind}`" for kind in REGISTRY]
+    for (_, file, _, command), entry in zip(rows, REGISTRY.values()):
+        assert file == entry.file
+        option = re.search(r"--\w+ [\w=]*FILE", command)
+        assert option is None or option[0] in entry.purpose
+
+
 def test_the_command_gives_all_names(capsys):
     main(["--names", "deep3d"])
     lines = capsys.readouterr().out.splitlines()

@@ -14,13 +14,16 @@ import torch
 from scipy.io import loadmat
 
 import sample_mfr
+import train_mfr
 from mfr import checkpoint, coefficients, config, files, media, official, pipeline
-from mfr.identity import IdentityNet
+from mfr.identity import IdentityNet, identity_loss
+from mfr.losses import perceptual_loss, style_loss
 from mfr.motion import MotionModel
 from mfr.official.pirenderer import PIRenderer
 from mfr.official.pirenderer_adapter import PIRendererAdapter
 from mfr.reconstruction import ReconstructionNet
 from mfr.renderer import Renderer
+from mfr.stages import RendererStage
 
 MOTION = {"width": 16, "layers": 1, "heads": 2, "feedforward": 16, "sample_steps": 2}
 FRAMES = 2  # of the speaker's clip: PIRenderer takes its time
@@ -53,6 +56,7 @@ def folder(tmp_path_factory):
     torch.save({"net_recon": mild("deep3d", generator)}, folder / "deep3d.pth")
     torch.save(mild("vggface2", generator), folder / "vggface2.pt")
     torch.save(mild("vggface", generator), folder / "vggface.pth")
+    torch.save(mild("vgg19", generator), folder / "vgg19.pth")
     torch.manual_seed(0)
     for width in (128, 2048):
         settings = config.preset("motion", **MOTION, identity_dim=width)
@@ -147,6 +151,47 @@ def test_a_motion_for_another_recogniser_says_how_to_train_one(folder, tmp_path,
     net = IdentityNet(config.preset("identity", width=8))
     with pytest.raises(ValueError, match="takes identity vectors of 2048 .*, not 128$"):
         pipeline.load(folder / "w2048", "cpu", identity=net, reconstruction=net, renderer=net)
+
+
+def test_the_command_that_it_says_trains_a_motion_that_samples(
+    folder, vico_folder, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(pipeline, "WEIGHTS", folder / "w128")
+    given = ["--identity", f"vggface2={folder / 'vggface2.pt'}"]
+    words = ["--data", str(vico_folder), "--run", str(tmp_path / "run"), "--device", "cpu"]
+    tiny = ["--width", "16", "--layers", "1", "--heads", "2", "--feedforward", "16",
+            "--steps", "1", "--batch-size", "2"]  # fmt: skip
+    train_mfr.main(["motion", *given, *words, *tiny])
+    assert f"official  identity {given[1]}: a bare state dict" in capsys.readouterr().out
+    assert checkpoint.load(tmp_path / "run" / "motion.pt", "motion")["config"].identity_dim == 2048
+    with pytest.warns(UserWarning, match="run has no reconstruction.pt, renderer.pt; bundled"):
+        sample(folder, tmp_path / "out", tmp_path / "run", *given, "--steps", "1")
+    assert (tmp_path / "out" / "positive_0.mp4").exists()
+    with pytest.raises(ValueError, match="identity_dim is 7; .* 2048 numbers: --identity-dim 2048"):
+        train_mfr.main(["motion", *given, *words, *tiny, "--identity-dim", "7"])
+
+
+def test_renderer_trains_on_vgg19_and_an_official_recogniser(folder, vico_folder):
+    names = ["--identity", f"vggface2={folder / 'vggface2.pt'}", "--vgg19", folder / "vgg19.pth"]
+    options = train_mfr.parser().parse_args(["renderer", *map(str, names)])
+    V, features = train_mfr.published(options)
+    settings = config.preset(
+        "renderer", width=16, descriptor_dim=16, window=5, batch_size=1, targets=1, warp_steps=0
+    )
+    cpu = torch.device("cpu")
+    stage = RendererStage(settings, vico_folder, folder / "w128", cpu, V, features)
+    with torch.no_grad():
+        stage.network.colour.bias.add_(0.5)  # so that the frame is not the portrait
+    draw = torch.Generator().manual_seed(0)
+    total, terms = stage.loss(0, draw, draw)
+    maps = features(stage.fake), features(stage.real)
+    assert terms["perceptual"] == pytest.approx(float(perceptual_loss(*maps)), rel=1e-5)
+    assert terms["style"] == pytest.approx(float(style_loss(*maps)), rel=1e-5)
+    wanted = float(identity_loss(V, stage.fake, stage.real))
+    assert terms["identity"] == pytest.approx(wanted, rel=1e-3, abs=1e-5)
+    assert terms["perceptual"] > 1e-3 and total.requires_grad
+    total.backward()
+    assert stage.network.colour.bias.grad.abs().sum() > 0
 
 
 class Code:

@@ -18,6 +18,7 @@ class IdentityAdapter(nn.Module):
         super().__init__()
         self.network = network
         self.source = getattr(network, "source", "")
+        self.identity_dim = network.VECTOR
         self.train(network.training)
 
     def forward(self, frames):

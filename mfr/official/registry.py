@@ -72,7 +72,7 @@ REGISTRY = {
     ),
     "vgg19": Official(
         VGG19,
-        "perceptual and style terms when the renderer is trained",
+        "perceptual and style terms: train_mfr.py renderer --vgg19 FILE",
         "vgg19-dcbb9e9d.pth",
         "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
         "BSD 3-Clause code; weights made from ImageNet, which has its own terms",

@@ -98,6 +98,7 @@ class VGGFace(VGG):
 
     MEAN = (129.1863, 104.7624, 93.5940)  # RGB, of pixels on 0..255
     PEOPLE = 2622
+    VECTOR = 4096  # numbers of V(frames)
 
     def __init__(self):
         depths = (2, 2, 3, 3, 3)

@@ -16,6 +16,8 @@ class VGGFace2(ResNet50):
     of the training set; the feature is taken before it.
     """
 
+    VECTOR = FEATURES  # numbers of V(frames)
+
     def __init__(self):
         super().__init__(stride_first=True, ceil_pool=True)
         self.fc = nn.Linear(FEATURES, PEOPLE)
