@@ -13,7 +13,7 @@ from functools import lru_cache
 import torch
 from torch.nn import functional as F
 
-from mfr.diffusion import Guided
+from mfr.diffusion import Guided, spaced_steps
 from mfr.fam import Condition
 
 
@@ -197,8 +197,8 @@ class ResponseStream:
         reference: (1, 70) normalised coefficients of the portrait, or None.
         window: [frames].
         stride: frames that are waited for and given out together [frames], 1 .. window.
-        steps: DDIM steps a window (see GaussianDiffusion.sample); None, the chain.
-        eta: noise of DDIM, 0 .. 1.
+        steps: DDIM steps a window, dense at small t; None, the whole chain.
+        eta: noise of DDIM, 0 .. 1; new noise lets the new frames turn towards the held ones.
         guidance: weight of the attitude (see Guided), >= 0; 1 is none.
 
     Raises:
@@ -207,14 +207,14 @@ class ResponseStream:
 
     def __init__(
         self, eps_model, diffusion, identity, attitude, generator, reference=None,
-        window=40, stride=8, steps=10, eta=0.0, guidance=1.0,
+        window=40, stride=8, steps=25, eta=1.0, guidance=1.0,
     ):  # fmt: skip
         num_windows(1, window, stride)  # checks both
         self.eps_model = eps_model if guidance == 1 else Guided(eps_model, guidance)
         self.diffusion, self.generator = diffusion, generator
         self.listener = {"identity": identity, "attitude": attitude, "reference": reference}
         self.window, self.stride = window, stride
-        self.steps, self.eta = steps, eta
+        self.steps, self.eta = steps and spaced_steps(diffusion.T, steps), eta
         self.audio = self.speaker = self.given = None  # the last frames, at most a window + stride
 
     def push(self, audio, speaker):

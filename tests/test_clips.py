@@ -14,7 +14,7 @@ import torch
 from mfr import clips, fam
 from mfr.clips import ClipDenoiser, ResponseStream, align, join, num_windows, split
 from mfr.config import MotionConfig
-from mfr.diffusion import GaussianDiffusion, Guided, linear_beta_schedule
+from mfr.diffusion import GaussianDiffusion, Guided, linear_beta_schedule, spaced_steps
 from mfr.fam import Condition
 
 EXACT = {"rtol": 1e-9, "atol": 1e-11}
@@ -255,6 +255,7 @@ def test_stream_completes_the_window_that_ends_with_the_new_frames():
 
     def record(eps_model, shape, prepared, generator, steps, eta, **options):
         seen.append((shape, options["known"], options["held"], prepared))
+        assert steps == spaced_steps(50, 3) and eta == 1.0
         return sample(eps_model, shape, prepared, generator, steps, eta, **options)
 
     sample, live.diffusion.sample = live.diffusion.sample, record
