@@ -294,7 +294,7 @@ def _column(path, content, name, width):
         raise ValueError(
             f"{path}: {name} holds {table[frame, column]} in frame {frame}; allowed: finite numbers"
         )
-    return np.ascontiguousarray(table, np.float32)
+    return np.array(table, np.float32, order="C")  # a copy: torch wants arrays it may write to
 
 
 def save_mat(path, coeff, transform_params=None):

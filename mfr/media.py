@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from mfr.config import FPS, IMAGE_SIZE
 from mfr.files import atomic, existing
@@ -191,9 +191,9 @@ def read_image(path, size=IMAGE_SIZE):
     path = existing(path, "picture")
     try:
         with Image.open(path) as image:
-            image = ImageOps.exif_transpose(image)
+            image = _eight_bits(ImageOps.exif_transpose(image))
             image = image.convert("RGBA" if _has_alpha(image) else "RGB")
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path}: is not a picture that can be read ({error})") from error
     if min(image.size) < 32:
         raise ValueError(f"{path}: is {image.size[0]}x{image.size[1]}; at least 32x32 is needed")
@@ -201,6 +201,13 @@ def read_image(path, size=IMAGE_SIZE):
         paper = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(paper, image).convert("RGB")
     return np.array(ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS))
+
+
+def _eight_bits(image):
+    """16-bit grey as 8-bit grey: Pillow's own conversion clips it to white."""
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    return image
 
 
 def _has_alpha(image):

@@ -84,6 +84,12 @@ def test_pictures_of_every_mode_become_rgb(tmp_path, mode):
     assert pixels.shape == (256, 256, 3) and pixels.dtype == np.uint8
 
 
+def test_grey_of_16_bits_keeps_its_light(tmp_path):
+    grey = np.full((64, 64), 0x4567, np.uint16)
+    Image.fromarray(grey).save(tmp_path / "a.png")
+    assert (media.read_image(tmp_path / "a.png") == 0x45).all()
+
+
 def test_a_transparent_picture_stands_on_white(tmp_path):
     Image.new("RGBA", (64, 64), (255, 0, 0, 0)).save(tmp_path / "a.png")
     assert media.read_image(tmp_path / "a.png").min() == 255
@@ -130,7 +136,7 @@ def test_a_truncated_video_is_named(flash, tmp_path):
         media.read_video(path)
 
 
-@pytest.mark.parametrize("content", [b"not a picture", b"\x89PNG\r\n\x1a\n broken"])
+@pytest.mark.parametrize("content", [b"not a picture", b"\x89PNG\r\n\x1a\n broken", b"P6 9 9 70000 "])
 def test_what_is_no_picture_is_named(tmp_path, content):
     (tmp_path / "a.png").write_bytes(content)
     with pytest.raises(ValueError, match="a.png: is not a picture"):
