@@ -156,9 +156,11 @@ def reenactment_table(painters, pictures, V, name_of_V):
             windows = windows_at(one.motion, one.index, painter.window)
             scores.add(painter.paint(one.portrait, one.own, windows), one.real)
         rows.append(Row((painter.name,), [scores.value(name) for name in NAMES]))
-    notes = [f"{frames} frames of {len(pictures)} clips, each from the clip's first picture and "
-             f"the true coefficients. V: {name_of_V}. Renderers are trained against this V or one like "
-             "it, so that CSIM flatters all of them alike."]  # fmt: skip
+    notes = [
+        f"{frames} frames of {len(pictures)} clips, each from the clip's first picture and the "
+        f"true coefficients. V: {name_of_V}. Renderers are trained against this V or one like it, "
+        "so that CSIM flatters all of them alike."
+    ]
     return Table("table 2 renderer", "Table 2, renderer alone: self-reenactment", ("renderer",),
                  COLUMNS, rows, notes)  # fmt: skip
 
