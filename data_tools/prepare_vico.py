@@ -263,7 +263,7 @@ def parser():
     top.add_argument("--table", help="the release's table, where it is not found by itself")
     top.add_argument("--recons", help="folder of Deep3DFaceRecon .mat files")
     top.add_argument("--reconstruct", nargs="?", const="", metavar="deep3d=FILE",
-                     help="make missing coefficients with the bundled net, or with FILE")  # fmt: skip
+                     help="make missing coefficients: bundled net, or FILE's")  # fmt: skip
     top.add_argument("--frame-camera", action="store_true",
                      help="change trans to our frames' camera, as our renderer wants it;\n"
                      "without, Table 1's FD of trans is Deep3DFaceRecon's own")  # fmt: skip

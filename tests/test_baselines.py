@@ -48,6 +48,9 @@ def test_stack_is_torchs_own_lstm(generator, both_ways):
             getattr(own, name.replace("_l0", f"_l{layer}")).data.copy_(value)
     x = torch.randn(3, 11, 7, generator=generator)
     torch.testing.assert_close(stack(x, None, generator), own(x)[0])
+    if not both_ways:
+        states = torch.randn(2, 2, 3, 5, generator=generator)
+        torch.testing.assert_close(stack(x, states), own(x, tuple(states))[0])
 
 
 def test_dropout_keeps_the_mean_and_drops_its_share(generator):

@@ -73,7 +73,7 @@ def test_rows_that_make_no_sense_are_named(tmp_path, line, message):
 
 def test_folder_without_a_table_is_refused(tmp_path):
     write_csv(tmp_path / "other.csv", "a,b")
-    with pytest.raises(ValueError, match="no table of a ViCo release .*other.csv.* attitude, audio"):
+    with pytest.raises(ValueError, match="no table of a ViCo .*other.csv.* attitude, audio"):
         prepare_vico_table.read_release(tmp_path)
     with pytest.raises(ValueError, match="nowhere: no such folder"):
         prepare_vico_table.read_release(tmp_path, more=[tmp_path / "nowhere"])
