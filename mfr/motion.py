@@ -41,10 +41,10 @@ class MotionModel(nn.Module):
         Args:
             data: MotionData.
         """
-        still = torch.stack([motion[0] for motion in data.listener])  # (N, 70), as portraits show
-        origin = still if self.config.relative else torch.zeros_like(still)
+        origin = [x[:1] if self.config.relative else 0 for x in data.listener]  # as portraits show
         self.listener = Statistics.fit(x - o for x, o in zip(data.listener, origin))
-        self.reference = Statistics.fit([still])
+        # of all frames: a portrait may smile though no clip begins with a smile
+        self.reference = Statistics.fit(data.listener)
         self.speaker, self.audio = Statistics.fit(data.speaker), Statistics.fit(data.audio)
 
     def _origin(self, cond):

@@ -9,7 +9,7 @@ import sample_mfr
 from mfr import media, pipeline
 from mfr.coefficients import MOTION_EXP
 
-SAMPLES = 12
+SAMPLES = 6
 SMILE, BROW_LOWER = MOTION_EXP.start + 1, MOTION_EXP.start + 4
 
 
@@ -25,7 +25,7 @@ def responses(system):
     portrait = system.look(sample_mfr.DEMO / "portrait.png")
     found = {}
     for attitude in ("positive", "neutral", "negative"):
-        drawn = system.respond(speaker, portrait, attitude, SAMPLES)
+        drawn = system.respond(speaker, portrait, attitude, SAMPLES, steps=12)
         found[attitude] = torch.stack([response.motion for response in drawn])
     return found
 
