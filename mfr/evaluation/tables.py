@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mfr.data import held_out, read_clips
 from mfr.evaluation import figures, tables_images, tables_motion
+from mfr.evaluation.baselines_background import with_repair
 from mfr.evaluation.methods import find_methods, trivial_methods
 from mfr.evaluation.rendering import find_painters
 from mfr.evaluation.tables_writing import to_csv, to_markdown
@@ -45,7 +46,7 @@ def motion_tables(world, scored, images=None):
     ]
 
 
-def image_tables(world, scored, drawn, painters, folder=None):
+def image_tables(world, scored, drawn, painters, runs, folder=None):
     r"""Table 2 in both readings, where pictures are at hand.
 
     Ours.
@@ -55,6 +56,7 @@ def image_tables(world, scored, drawn, painters, folder=None):
         scored: list of Scored.
         drawn: dict name -> Drawn.
         painters: list of Painter; none, no table.
+        runs: folder of runs, where PCHG's segmenter may be.
         folder: with several pictures a video for the renderer alone, or None for the world's.
 
     Returns:
@@ -64,10 +66,11 @@ def image_tables(world, scored, drawn, painters, folder=None):
         return [], {}
     V, name_of_V = load_identity(WEIGHTS / "identity.pt"), "the bundled identity net"
     tables, distances = [], {}
+    painters, better = with_repair(painters, Path(runs))
     shown = tables_images.read_pictures(world.held.clips)
     if shown:
         table, distances = tables_images.response_table(
-            painters[0], shown, drawn, scored, V, world.on_vico
+            painters[0], shown, drawn, scored, V, world.on_vico, better
         )
         tables.append(table)
     if folder:
@@ -170,7 +173,9 @@ def main(arguments=None):
     if not scored:
         raise ValueError(f"no method could be scored: {left_out or 'none was chosen by --only'}")
     painters = find_painters(options.runs) if options.images else []
-    images, distances = image_tables(world, scored, drawn, painters, options.pictures)
+    images, distances = image_tables(
+        world, scored, drawn, painters, options.runs, options.pictures
+    )
     left_out = problems + left_out
     tables = motion_tables(world, scored, distances) + images
     text = "\n".join([heading(world, options.samples, options.seed), *map(to_markdown, tables)])

@@ -1,0 +1,129 @@
+r"""Teach the background segmenter of PCHG's repair with the rasterizer's own masks.
+
+    python -m data_tools.train_segmenter --run runs/pchg --people 200 --steps 600
+
+leaves RUN/segmenter.pt, which mfr.evaluation.tables takes up.
+"""
+
+import argparse
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from data_tools.synthetic import film
+from data_tools.synthetic.motion import EXPRESSIONS, seat
+from data_tools.synthetic.person import sample_person
+from mfr.evaluation.baselines_background import Segmenter, save
+from mfr.evaluation.sequences import initialise
+from mfr.files import command
+
+POSES = 3  # pictures of a person
+RATE, BATCH = 3e-3, 16
+
+
+def pictures(people, seed):
+    r"""Synthetic people in random poses, expressions, rooms and cameras, with their masks.
+
+    Ours.
+
+    Args:
+        people: how many.
+        seed: of the people.
+
+    Returns:
+        (images uint8 (N, 3, 256, 256), background bool (N, 1, 256, 256)).
+    """
+    from data_tools.synthetic.rasterizer import render
+
+    images, masks = [], []
+    for number in range(people):
+        rng = np.random.default_rng([seed, number])
+        person, look = sample_person(rng), film.sample_look(rng)
+        rows = []
+        for _ in range(POSES):
+            motion = seat(rng, person.exp_neutral)
+            motion[:3] *= 2  # turned heads show most of what is behind them
+            motion[3 : 3 + len(EXPRESSIONS)] += rng.uniform(0, 0.6, len(EXPRESSIONS))
+            rows.append(person.coefficients(motion[None])[0])
+        with torch.inference_mode():
+            shown = render(film.face_model(), torch.as_tensor(np.stack(rows)),
+                           film.dressed(person.appearance, look))  # fmt: skip
+        for image, mask in zip(shown.image.permute(0, 2, 3, 1).numpy(), shown.mask):
+            pixels = film.photograph(image, look, rng)
+            images.append(torch.from_numpy(pixels.copy()).permute(2, 0, 1))
+            masks.append(mask.reshape(1, *mask.shape[-2:]) < 0.5)
+    return torch.stack(images), torch.stack(masks)
+
+
+def train(images, masks, steps, seed):
+    r"""Cross-entropy against the masks; every tenth picture is held out.
+
+    Ours.
+
+    Args:
+        images: uint8 (N, 3, 256, 256), N >= 2.
+        masks: bool (N, 1, 256, 256), True on the background.
+        steps: of training.
+        seed: of weights and batches.
+
+    Returns:
+        (Segmenter, share of held-out pixels that it tells right).
+    """
+    generator = torch.Generator().manual_seed(seed)
+    net = initialise(Segmenter(), generator)
+    held = torch.arange(0, len(images), 10)
+    rest = torch.tensor([i for i in range(len(images)) if i % 10])
+    optimizer = torch.optim.AdamW(net.parameters(), RATE)
+    for step in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = RATE * max(0.02, 0.5 * (1 + math.cos(math.pi * step / steps)))
+        rows = rest[torch.randint(len(rest), (BATCH,), generator=generator)]
+        flip = torch.rand(1, generator=generator).item() < 0.5
+        batch, truth = images[rows].float() / 255, masks[rows].float()
+        if flip:
+            batch, truth = batch.flip(3), truth.flip(3)
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(net(batch), truth)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        if (step + 1) % max(1, steps // 10) == 0:
+            print(f"step {step + 1:>5}/{steps}   loss {float(loss.detach()):.4f}", flush=True)
+    with torch.no_grad():
+        right = [((net(images[i : i + 1].float() / 255) > 0) == masks[i]).float().mean()
+                 for i in held.tolist()]  # fmt: skip
+    return net.eval(), float(torch.stack(right).mean())
+
+
+def main(arguments=None):
+    r"""The command line.
+
+    Args:
+        arguments: list of words, or None for the command line's own.
+
+    Raises:
+        ValueError: too few people or steps.
+    """
+    parser = argparse.ArgumentParser(
+        prog="data_tools.train_segmenter", description=__doc__,
+        formatter_class=argparse.RawTextHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("--run", default="runs/pchg", help="results go here (%(default)s)")
+    parser.add_argument("--people", type=int, default=200, help="how many (%(default)s)")
+    parser.add_argument("--steps", type=int, default=600, help="of training (%(default)s)")
+    parser.add_argument("--seed", type=int, default=1000, help="of people and training")
+    options = parser.parse_args(arguments)
+    for name in ("people", "steps"):
+        if getattr(options, name) < 1:
+            raise ValueError(f"--{name} is {getattr(options, name)}; allowed: >= 1")
+    images, masks = pictures(options.people, options.seed)
+    print(f"data      {len(images)} pictures, {100 * float(masks.float().mean()):.0f} % background")
+    net, right = train(images, masks, options.steps, options.seed)
+    save(Path(options.run) / "segmenter.pt", net)
+    print(f"written   {Path(options.run) / 'segmenter.pt'}: {100 * right:.2f} % of held-out pixels "
+          "told right")  # fmt: skip
+
+
+if __name__ == "__main__":
+    command(main)
