@@ -16,8 +16,8 @@ import torch
 from scipy import stats
 
 from mfr.evaluation import (
-    attitude_classifier, behaviour, figures, printed, responses, scores, tables, tables_images,
-    tables_motion, tables_writing, world,
+    aims, attitude_classifier, behaviour, figures, printed, responses, scores, tables,
+    tables_images, tables_motion, tables_writing, world,
 )  # fmt: skip
 from mfr.evaluation.methods import Method, freeze
 from mfr.evaluation.scores import NAN, Scored, Value
@@ -208,6 +208,28 @@ def test_unknown_attitudes_leave_dashes(rng):
     row = text.splitlines()[4].split("|")[3:-1]
     assert [cell.strip() for cell in row[:9]] == ["–"] * 9
     assert all(cell.strip() not in ("–", "nan") for cell in row[9:12])
+
+
+def test_aims_and_claims_are_held_or_missed_by_the_numbers(rng, clips):
+    oracle, one, rival = (made_up(rng, n, clips, 3) for n in ("oracle", "MFR-Net", "w/o FAM"))
+    recognised = [np.ones(3)] * 12
+    oracle = oracle._replace(recognised=recognised, delay=Value(20.0), style=Value(0.9))
+    one = oracle._replace(name="MFR-Net", delay=Value(21.5), style=Value(0.7),
+                          energy=[1.1 * x for x in oracle.energy],
+                          fd_of_mean=[dict.fromkeys(scores.PARTS, 0.5)] * 12)  # fmt: skip
+    lines = aims.aims(one, oracle, [rival], clips)
+    held = {line[9:].split(":")[0]: line[2:8].strip() for line in lines}
+    assert held["energy score / oracle on D_test"] == "MISSED"  # 1.10 > 1.08
+    assert held["energy score / oracle on D_ood"] == "held"  # 1.10 <= 1.20
+    assert held["FD exp of a sample / oracle"] == held["spread / oracle"] == "held"
+    assert held["FD angle of the mean of samples"] == "held"  # 0.5 < 1
+    assert held["delay, frames after the oracle's"] == held["style r"] == "MISSED"
+    assert held["seam velocity"] == "held" and held["seam acceleration"] == "MISSED"  # NaN
+    worse = one._replace(name="w/o FAM", frames=[x / 2 for x in one.frames],
+                         fd=[{p: v + 1 for p, v in row.items()} for row in one.fd])  # fmt: skip
+    lines = aims.claims(one, [worse], clips, {"MFR-Net": Value(0.3), "w/o FAM": Value(0.2)})
+    assert [line[2:8].strip() for line in lines] == ["held", "held", "held", "MISSED"]
+    assert "angle +1.00, exp +1.00, trans +1.00" in lines[1]
 
 
 # ---- the paper's numbers ----

@@ -12,7 +12,7 @@ from mfr.evaluation.responses import Drawn, file_name
 from mfr.evaluation.scores import PARTS, fd_macro, over_clips
 from mfr.evaluation.tables_images import to_images
 from mfr.evaluation.tables_motion import sets_of
-from mfr.evaluation.world import ORACLE, reference_rows
+from mfr.evaluation.world import ORACLE
 from mfr.files import atomic
 from mfr.media import write_image
 
@@ -203,7 +203,7 @@ def draw_all(world, methods, scored, drawn, painter, options):
     Args:
         world: World.
         methods: list of Method.
-        scored: list of Scored.
+        scored: list of Scored, the oracle first if there is one.
         drawn: dict name -> Drawn.
         painter: Painter of the faces, or None for curves alone.
         options: out, samples and seed of the command line.
@@ -212,8 +212,7 @@ def draw_all(world, methods, scored, drawn, painter, options):
         list of file names.
     """
     out, held, names = Path(options.out), world.held, ["scores.png", "samples.png"]
-    oracle, _ = reference_rows(world)
-    plot_scores(out / names[0], [oracle, *scored] if oracle else scored, held.clips)
+    plot_scores(out / names[0], scored, held.clips)
     with_oracle = dict(drawn)
     if world.oracle:
         with_oracle = {ORACLE: Drawn(world.oracle.motion, float("nan")), **drawn}

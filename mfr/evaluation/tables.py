@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mfr.data import held_out, read_clips
 from mfr.evaluation import figures, tables_images, tables_motion
+from mfr.evaluation.aims import summary
 from mfr.evaluation.baselines_background import with_repair
 from mfr.evaluation.methods import find_methods, trivial_methods
 from mfr.evaluation.rendering import find_painters
@@ -21,7 +22,7 @@ from mfr.files import atomic, command
 from mfr.stages import WEIGHTS, load_identity
 
 
-def motion_tables(world, scored, images=None):
+def motion_tables(world, scored, oracle, real, images=None):
     r"""Tables 1, 1b, 4 and ours.
 
     Ours.
@@ -29,13 +30,14 @@ def motion_tables(world, scored, images=None):
     Args:
         world: World.
         scored: list of Scored.
+        oracle: the oracle's Scored, or None.
+        real: real motion's Scored.
         images: name -> id_distance (Value) of rendered responses, or None.
 
     Returns:
         list of Table.
     """
     clips, ranked = world.held.clips, {one.name for one in scored}
-    oracle, real = reference_rows(world)
     rows = [oracle, *scored] if oracle else scored
     return [
         tables_motion.table_1(rows, clips, world.on_vico, ranked),
@@ -177,12 +179,15 @@ def main(arguments=None):
         world, scored, drawn, painters, options.runs, options.pictures
     )
     left_out = problems + left_out
-    tables = motion_tables(world, scored, distances) + images
+    oracle, real = reference_rows(world)
+    tables = motion_tables(world, scored, oracle, real, distances) + images
     text = "\n".join([heading(world, options.samples, options.seed), *map(to_markdown, tables)])
+    text += summary(scored, methods, oracle, world.held.clips, distances)
     text += "".join(f"\n{line}\n" for line in left_out)
     print(text)
     write(options.out, text, tables)
-    names = figures.draw_all(world, methods, scored, drawn, painters and painters[0], options)
+    rows = [oracle, *scored] if oracle else scored
+    names = figures.draw_all(world, methods, rows, drawn, painters and painters[0], options)
     print(f"written   {options.out}: {', '.join(['tables.md', 'tables.csv', *names])}")
 
 

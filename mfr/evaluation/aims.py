@@ -1,0 +1,160 @@
+r"""What the tables were made to find out, as plain lines: each aim and each claim, held or missed.
+
+Aims are ours and want the oracle; claims are the paper's (Sec. 4.2, 4.5) and want its rivals among
+the rows. A line compares numbers and knows nothing of luck: the errors stand in the tables.
+"""
+
+import math
+
+import numpy as np
+
+from mfr.evaluation.scores import PARTS, fd_macro, over_clips, over_samples, ratio
+from mfr.evaluation.tables_motion import SETS, sets_of
+
+ENERGY = {"test": 1.08, "ood": 1.20}  # largest share of the oracle's
+FD_SHARE, SPREAD_SHARE = 1.08, 0.10
+POINTS, FRAMES, STYLE, SEAM = 3.0, 1.0, 0.8, 1.05
+
+
+def verdict(what, value, limit, held, digits=2):
+    r"""One line.
+
+    Ours.
+
+    Args:
+        what: was asked.
+        value: found.
+        limit: in words.
+        held: bool.
+        digits: of the value.
+
+    Returns:
+        str.
+    """
+    found = "no number" if math.isnan(value) else f"{value:.{digits}f}"
+    return f"* {'held  ' if held else 'MISSED'} {what}: {found} ({limit})"
+
+
+def aims(one, oracle, rivals, clips):
+    r"""How near a method comes to the true distribution.
+
+    Ours.
+
+    Args:
+        one: Scored.
+        oracle: Scored.
+        rivals: list of Scored, deterministic ones.
+        clips: held-out rows.
+
+    Returns:
+        list of lines.
+    """
+    lines, members = [], sets_of(clips)
+    for split, rows in members.items():
+        share = ratio([one.energy[i] for i in rows], [oracle.energy[i] for i in rows]).mean
+        most = ENERGY.get(split, ENERGY["test"])
+        lines.append(verdict(f"energy score / oracle on {SETS[split]}", share, f"<= {most:.2f}",
+                             share <= most, 3))  # fmt: skip
+    groups, everyone = list(members.values()), [i for rows in members.values() for i in rows]
+    for part in PARTS:
+        share = fd_macro(one, part, groups).mean / fd_macro(oracle, part, groups).mean
+        lines.append(verdict(f"FD {part} of a sample / oracle", share, f"<= {FD_SHARE:.2f}",
+                             share <= FD_SHARE))  # fmt: skip
+    lines += [_mean_beats(one, rivals, part, everyone) for part in PARTS if rivals]
+    share = ratio([one.spread[i] for i in everyone], [oracle.spread[i] for i in everyone]).mean
+    lines.append(verdict("spread / oracle", share, f"within {SPREAD_SHARE:.0%} of 1",
+                         abs(share - 1) <= SPREAD_SHARE))  # fmt: skip
+    return lines + _behaves(one, oracle, everyone)
+
+
+def _mean_beats(one, rivals, part, rows):
+    """FD of the mean of the samples against the best deterministic rival."""
+    value = over_clips([one.fd_of_mean[i][part] for i in rows]).mean
+    best = min(rivals, key=lambda r: over_clips([r.fd_of_mean[i][part] for i in rows]).mean)
+    least = over_clips([best.fd_of_mean[i][part] for i in rows]).mean
+    return verdict(f"FD {part} of the mean of samples", value, f"< {least:.2f}, {best.name}",
+                   value < least)  # fmt: skip
+
+
+def _behaves(one, oracle, rows):
+    """Recognition, delay, style and seams."""
+    known = [i for i in rows if one.recognised[i] is not None]
+    ours, theirs = (over_samples([100 * s.recognised[i] for i in known]).mean
+                    for s in (one, oracle))  # fmt: skip
+    late = one.delay.mean - oracle.delay.mean
+    lines = [
+        verdict("attitude recognised, points behind the oracle's", theirs - ours,
+                f"<= {POINTS:g}", theirs - ours <= POINTS, 1),
+        verdict("delay, frames after the oracle's", late, f"within {FRAMES:g}",
+                abs(late) <= FRAMES, 1),
+        verdict("style r", one.style.mean, f">= {STYLE}; the oracle's is {oracle.style.mean:.2f}",
+                one.style.mean >= STYLE),
+    ]  # fmt: skip
+    for name in ("velocity", "acceleration"):
+        value = over_clips([x[name] for x in one.seams]).mean
+        lines.append(verdict(f"seam {name}", value, f"<= {SEAM}", value <= SEAM, 3))
+    return lines
+
+
+def claims(one, rivals, clips, distances):
+    r"""The paper's claims, rival by rival.
+
+    Paper: Sec. 4.2.2, 4.5.1.
+
+    Args:
+        one: Scored of MFR-Net.
+        rivals: list of Scored: the ablations and the compared systems.
+        clips: held-out rows.
+        distances: name -> 1 - CSIM (Value), may be empty.
+
+    Returns:
+        list of lines.
+    """
+    lines, members = [], sets_of(clips)
+    everyone = [i for rows in members.values() for i in rows]
+    for rival in rivals:
+        frames, others = (over_samples([s.frames[i] for i in everyone]).mean for s in (one, rival))
+        lines.append(verdict(f"livelier than {rival.name}, diversity over frames", frames,
+                             f"> {others:.4f}", frames > others, 4))  # fmt: skip
+        for split, rows in members.items():
+            gains = [fd_macro(rival, p, [rows]).mean - fd_macro(one, p, [rows]).mean for p in PARTS]
+            words = ", ".join(f"{part} {gain:+.2f}" for part, gain in zip(PARTS, gains))
+            lines.append(verdict(f"nearer to the truth than {rival.name} on {SETS[split]}, mean FD",
+                                 float(np.mean(gains)), words, min(gains) > 0))  # fmt: skip
+        if one.name in distances and rival.name in distances:
+            ours, theirs = distances[one.name].mean, distances[rival.name].mean
+            lines.append(verdict(f"identity kept better than by {rival.name}, 1 - CSIM", ours,
+                                 f"< {theirs:.4f}", ours < theirs, 4))  # fmt: skip
+    return lines
+
+
+def summary(scored, methods, oracle, clips, distances):
+    r"""Aims and claims of every MFR-Net among the rows.
+
+    Ours.
+
+    Args:
+        scored: list of Scored.
+        methods: list of Method.
+        oracle: Scored or None.
+        clips: held-out rows.
+        distances: name -> 1 - CSIM (Value), may be empty.
+
+    Returns:
+        Markdown.
+    """
+    fixed = {m.name for m in methods if m.deterministic}
+    trained = {m.name for m in methods if m.key}
+    text = ""
+    for one in scored:
+        if not one.name.startswith("MFR-Net"):
+            continue
+        if oracle:
+            rivals = [s for s in scored if s.name in fixed]
+            text += f"\n### Aims: {one.name}\n\n"
+            text += "\n".join(aims(one, oracle, rivals, clips)) + "\n"
+        rivals = [s for s in scored if s.name in trained and not s.name.startswith("MFR-Net")]
+        if rivals:
+            text += f"\n### The paper's claims: {one.name}\n\n"
+            text += "\n".join(claims(one, rivals, clips, distances)) + "\n"
+    return text
