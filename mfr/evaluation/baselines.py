@@ -8,7 +8,7 @@ lstm   Table 4's "w/o DIFF": all inputs of MFR-Net, concatenated, regressed by a
 
 All three live in standard deviations inside and speak raw units outside, as MotionModel does.
 
-    python -m mfr.evaluation.baselines train vico --data data/vico --run runs/vico --steps 4000
+    python -m mfr.evaluation.baselines train vico --data data/vico --run runs/baselines
 """
 
 from dataclasses import dataclass
@@ -42,10 +42,9 @@ class BaselineConfig:
 
 
 DEFAULTS = {
-    "vico": BaselineConfig(),
+    "vico": BaselineConfig(steps=20000),  # absolute values, hidden in a state: slow to learn
     "pchg": BaselineConfig(kind="pchg", layers=4),
-    "lstm": BaselineConfig(kind="lstm", hidden=256, inputs=256, window=40, batch_size=64,
-                           learning_rate=1e-3),
+    "lstm": BaselineConfig(kind="lstm", hidden=128, window=40, batch_size=32, learning_rate=1e-3),
 }  # fmt: skip
 
 
