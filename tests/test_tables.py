@@ -487,7 +487,8 @@ def test_command_writes_tables_and_figures(made):
 def test_command_again_gives_the_same_file_from_kept_draws(made, monkeypatch):
     root, words = made
     before = (root / "out" / "tables.csv").read_text().splitlines()
-    monkeypatch.setattr(figures, "draw_all", lambda *_: [])
+    painters = []
+    monkeypatch.setattr(figures, "draw_all", lambda *given: painters.append(given[4]) or [])
 
     def never(*_, **__):
         raise AssertionError("drawn again")
@@ -495,7 +496,7 @@ def test_command_again_gives_the_same_file_from_kept_draws(made, monkeypatch):
     monkeypatch.setattr("mfr.motion.MotionModel.sample", never)
     tables.main([*words, "--vary", "steps=1", "--no-images"])
     after = (root / "out" / "tables.csv").read_text().splitlines()
-    assert len(after) > 100
+    assert len(after) > 100 and painters == [None]
     before, after = (
         [line for line in lines if not line.startswith("table 2") and "1 - CSIM" not in line]
         for lines in (before, after)

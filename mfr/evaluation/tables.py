@@ -187,7 +187,8 @@ def main(arguments=None):
     print(text)
     write(options.out, text, tables)
     rows = [oracle, *scored] if oracle else scored
-    names = figures.draw_all(world, methods, rows, drawn, painters and painters[0], options)
+    painter = painters[0] if painters else None
+    names = figures.draw_all(world, methods, rows, drawn, painter, options)
     print(f"written   {options.out}: {', '.join(['tables.md', 'tables.csv', *names])}")
 
 
