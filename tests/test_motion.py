@@ -51,7 +51,8 @@ def test_statistics_are_those_of_what_is_diffused(relative, generator):
     model.fit(clips)
     rows = [x.double().numpy() - relative * x[0].double().numpy() for x in clips.listener]
     for found, want in (
-        (model.listener, np.concatenate(rows)), (model.reference, torch.cat(clips.listener).double().numpy()),
+        (model.listener, np.concatenate(rows)),
+        (model.reference, torch.cat(clips.listener).double().numpy()),
         (model.speaker, torch.cat(clips.speaker).double().numpy()),
         (model.audio, torch.cat(clips.audio).double().numpy()),
     ):  # fmt: skip

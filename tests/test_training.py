@@ -138,7 +138,8 @@ def test_the_frames_of_a_portrait_are_of_its_video(vico_folder, run):
     settings = config.preset("renderer", width=16, descriptor_dim=16, batch_size=6, targets=3)
     stage = stages.RendererStage(settings, vico_folder, run, torch.device("cpu"))
     index = torch.tensor([0, len(stage.frames.frames) - 1])
-    portrait, own, windows, real = stage.group(stage.frames, index, torch.Generator().manual_seed(0))
+    draw = torch.Generator().manual_seed(0)
+    portrait, own, windows, real = stage.group(stage.frames, index, draw)
     assert len(portrait) == len(own) == 2 and len(windows) == len(real) == 6
     assert torch.equal(portrait, stage.frames.images(index))
     for row, window in enumerate(windows):
