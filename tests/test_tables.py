@@ -539,3 +539,37 @@ def test_method_whose_motion_is_not_finite_is_left_out(vico_folder, held):
     scored, drawn, left_out = world.score_all(judge, rows, 2, 0, None, lines.append)
     assert [one.name for one in scored] == ["good"] == list(drawn)
     assert left_out == [lines[-1]] and "bad, c4: 3500 of 3500 numbers are not" in lines[-1]
+
+
+# ---- the oracle's file ----
+
+
+def test_oracle_writes_what_the_world_would_answer(tmp_path):
+    from data_tools import make_synthetic, oracle
+    from data_tools.synthetic import dataset
+    from mfr.data import held_out, read_clips
+
+    make_synthetic.make(tmp_path, "demo", 3, False, False, 1, lambda line: None, 0)
+    assert oracle.write_oracle(tmp_path, samples=3, seed=5) == 2  # one test, one ood
+    _, clips = held_out(read_clips(tmp_path, videos=False))
+    for clip in clips:
+        path = tmp_path / "oracle" / f"{clip.audio.stem}.npz"
+        truth = dataset.read_truth(tmp_path, clip.audio.stem)
+        with np.load(path) as values:
+            motion, ends = values["motion"], values["phrase_ends"]
+        assert motion.shape == (3, 120, 70) and motion.dtype == np.float32
+        np.testing.assert_allclose(motion[:, 0], np.tile(truth.rest, (3, 1)), atol=1e-6)
+        assert not np.array_equal(motion[0], motion[1])
+        assert list(ends) == list(truth.track.phrase_ends)
+        before = path.read_bytes()
+    oracle.write_oracle(tmp_path, samples=3, seed=5)
+    assert path.read_bytes() == before
+    with pytest.raises(ValueError, match="samples is 0; allowed: >= 1"):
+        oracle.oracle_samples(truth, 0, np.random.default_rng(0))
+
+
+def test_oracle_needs_a_synthetic_folder(vico_folder):
+    from data_tools import oracle
+
+    with pytest.raises(ValueError, match="c4.json: no such file; only synthetic folders have it"):
+        oracle.write_oracle(vico_folder)
