@@ -14,6 +14,15 @@ TINY = {"motion": ["--width", "16", "--layers", "1", "--heads", "2", "--feedforw
         "renderer": ["--width", "16", "--descriptor-dim", "16", "--targets", "3"]}  # fmt: skip
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few_held_out():
+    r"""Evaluations of a moment: how good a network is, is not asked here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stages, "HELD_OUT_FRAMES", 8)
+        patch.setattr(stages, "HELD_OUT_WINDOWS", 64)
+        yield
+
+
 @pytest.fixture(scope="module")
 def run(vico_folder, tmp_path_factory):
     r"""A run whose identity net has been trained for two steps."""
