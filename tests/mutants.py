@@ -163,8 +163,8 @@ MUTANTS = {
         ("(value - self.mean.to(value)) / self.std.to(value)",
          "value / self.std.to(value) - self.mean.to(value)",
          "test_stats_normalise_to_unit_variance_and_back"),
-        ("np.ascontiguousarray(table, np.float32)",
-         "np.ascontiguousarray(table)",
+        ('np.array(table, np.float32, order="C")',
+         'np.array(table, order="C")',
          "test_mat_is_what_vico_and_pirenderer_index"),
     ]),
     "mfr/camera.py": ("tests/test_coefficients.py", [
