@@ -182,3 +182,19 @@ def test_crop_scale_is_matched_at_the_most_similar_frame():
     wanted[:, -3] = torch.tensor([0.5, 0.8, 2.0]) * 1.2 / 2.0
     torch.testing.assert_close(found, wanted)
     assert driving[0, -3] == 0.5  # the clip given is not changed
+
+
+def test_a_thinner_network_has_the_same_names_and_maps_of_its_width(portrait, windows):
+    thin, wide = PIRenderer(width=6), PIRenderer()
+    assert sum(parameter.numel() for parameter in wide.parameters()) == 22_519_109
+    assert list(thin.state_dict()) == list(wide.state_dict())
+    for (name, a), b in zip(thin.state_dict().items(), wide.state_dict().values()):
+        maps = a.shape != b.shape
+        for small, large in zip(a.shape, b.shape):
+            assert small == large or 64 * small == 6 * large, name
+        assert maps or "mapping_net" in name or "mlp_shared" in name or name.endswith((
+            "flow_out.2.bias", "final.model.0.bias")), name  # fmt: skip
+    with torch.no_grad():
+        flow, warped, frame = thin.generate(portrait, thin.encode(portrait), windows[:1])
+    assert flow.shape == (1, 2, SIDE // 4, SIDE // 4)
+    assert warped.shape == frame.shape == (1, 3, SIDE, SIDE)

@@ -47,14 +47,18 @@ class MappingNet(nn.Module):
 
 
 class EditingEncoder(nn.Module):
-    r"""Portrait and warped portrait to maps of 1, 1/2, 1/4 and 1/8 of their side."""
+    r"""Portrait and warped portrait to maps of 1, 1/2, 1/4 and 1/8 of their side.
 
-    def __init__(self):
+    Args:
+        width: channels of the first map; 64 as published.
+    """
+
+    def __init__(self, width):
         super().__init__()
-        self.first = ConvBlock(6, 64, kernel=7)
-        self.down0 = ConvBlock(64, 128, after=nn.AvgPool2d(2))
-        self.down1 = ConvBlock(128, 256, after=nn.AvgPool2d(2))
-        self.down2 = ConvBlock(256, 256, after=nn.AvgPool2d(2))
+        self.first = ConvBlock(6, width, kernel=7)
+        self.down0 = ConvBlock(width, 2 * width, after=nn.AvgPool2d(2))
+        self.down1 = ConvBlock(2 * width, 4 * width, after=nn.AvgPool2d(2))
+        self.down2 = ConvBlock(4 * width, 4 * width, after=nn.AvgPool2d(2))
 
     def forward(self, images):
         r"""The four maps.
@@ -72,11 +76,16 @@ class EditingEncoder(nn.Module):
 
 
 class EditingDecoder(nn.Module):
-    r"""Maps of the encoder and descriptor to the frame."""
+    r"""Maps of the encoder and descriptor to the frame.
 
-    def __init__(self):
+    Args:
+        width: channels of the last map; 64 as published.
+    """
+
+    def __init__(self, width):
         super().__init__()
-        for level, inputs, outputs in ((2, 256, 256), (1, 256, 128), (0, 128, 64)):
+        for level, wide, narrow in ((2, 4, 4), (1, 4, 2), (0, 2, 1)):
+            inputs, outputs = wide * width, narrow * width
             residual = nn.Module()
             residual.res0 = ResidualBlock(inputs)
             residual.res1 = ResidualBlock(inputs)
@@ -85,7 +94,7 @@ class EditingDecoder(nn.Module):
             setattr(self, f"up{level}", up)
             setattr(self, f"jump{level}", ConvBlock(outputs, outputs))
         self.final = nn.Module()
-        self.final.model = nn.Sequential(nn.Conv2d(64, 3, 7, padding=3), nn.Tanh())
+        self.final.model = nn.Sequential(nn.Conv2d(width, 3, 7, padding=3), nn.Tanh())
 
     def forward(self, maps, descriptor):
         r"""Three times two residual blocks, up, and the encoder's map added through a jump.
@@ -106,12 +115,16 @@ class EditingDecoder(nn.Module):
 
 
 class EditingNet(nn.Module):
-    r"""Repair of the warped portrait."""
+    r"""Repair of the warped portrait.
 
-    def __init__(self):
+    Args:
+        width: see PIRenderer.
+    """
+
+    def __init__(self, width):
         super().__init__()
-        self.encoder = EditingEncoder()
-        self.decoder = EditingDecoder()
+        self.encoder = EditingEncoder(width)
+        self.decoder = EditingDecoder(width)
 
     def forward(self, source, warped, descriptor):
         r"""The frame.
@@ -131,13 +144,17 @@ class PIRenderer(nn.Module):
     r"""PIRenderer's generator, `net_G_ema` of its checkpoint; 22,519,109 parameters.
 
     Paper: Sec. 3.3, the renderer.
+
+    Args:
+        width: even, channels of the maps of full size; 64 as published, other widths are the same
+            networks with thinner maps. Descriptors keep their 256 numbers.
     """
 
-    def __init__(self):
+    def __init__(self, width=64):
         super().__init__()
         self.mapping_net = MappingNet()
-        self.warpping_net = WarpingNet()
-        self.editing_net = EditingNet()
+        self.warpping_net = WarpingNet(width)
+        self.editing_net = EditingNet(width)
 
     def prepare(self, portrait):
         r"""2 portrait - 1
@@ -166,7 +183,7 @@ class PIRenderer(nn.Module):
             source: (B, 3, S, S), [-1, 1].
 
         Returns:
-            (B, 32, S, S).
+            (B, width / 2, S, S).
         """
         return self.warpping_net.hourglass.encoder.input_layer(source)
 
@@ -175,7 +192,7 @@ class PIRenderer(nn.Module):
 
         Args:
             source: (B, 3, S, S), [-1, 1].
-            first: (B, 32, S, S), encode(source).
+            first: (B, width / 2, S, S), encode(source).
             windows: (B, 73, 27), channels exp, angle, trans, crop, raw.
 
         Returns:

@@ -11,21 +11,24 @@ from mfr.official.pirenderer_blocks import SLOPE, DecoderBlock, EncoderBlock, La
 
 
 class HourglassEncoder(nn.Module):
-    r"""Portrait to maps of 1/2 ... 1/32 of its side."""
+    r"""Portrait to maps of 1/2 ... 1/32 of its side.
 
-    CHANNELS = (32, 64, 128, 256, 256, 256)
+    Args:
+        width: twice the channels of the first map; 64 as published.
+    """
 
-    def __init__(self):
+    def __init__(self, width):
         super().__init__()
-        self.input_layer = nn.Conv2d(3, self.CHANNELS[0], 7, padding=3)
-        for index, (inputs, outputs) in enumerate(zip(self.CHANNELS, self.CHANNELS[1:])):
+        channels = [width // 2, width, 2 * width, 4 * width, 4 * width, 4 * width]
+        self.input_layer = nn.Conv2d(3, channels[0], 7, padding=3)
+        for index, (inputs, outputs) in enumerate(zip(channels, channels[1:])):
             setattr(self, f"encoder{index}", EncoderBlock(inputs, outputs))
 
     def forward(self, first, descriptor):
         r"""The outputs of the five encoder blocks.
 
         Args:
-            first: (B, 32, S, S), input_layer of the portrait, which no coefficient touches.
+            first: (B, width / 2, S, S), input_layer of the portrait, which no coefficient touches.
             descriptor: (B, 256).
 
         Returns:
@@ -39,13 +42,17 @@ class HourglassEncoder(nn.Module):
 
 
 class HourglassDecoder(nn.Module):
-    r"""Maps of the encoder to one at a quarter of the portrait's side."""
+    r"""Maps of the encoder to one at a quarter of the portrait's side.
 
-    def __init__(self):
+    Args:
+        width: 64 as published.
+    """
+
+    def __init__(self, width):
         super().__init__()
-        self.decoder4 = DecoderBlock(256, 256)
-        self.decoder3 = DecoderBlock(512, 256)
-        self.decoder2 = DecoderBlock(512, 128)
+        self.decoder4 = DecoderBlock(4 * width, 4 * width)
+        self.decoder3 = DecoderBlock(8 * width, 4 * width)
+        self.decoder2 = DecoderBlock(8 * width, 2 * width)
 
     def forward(self, maps, descriptor):
         r"""Up three times, each time with the encoder's map of that size behind it.
@@ -55,7 +62,7 @@ class HourglassDecoder(nn.Module):
             descriptor: (B, 256).
 
         Returns:
-            (B, 256, S / 4, S / 4).
+            (B, 4 width, S / 4, S / 4).
         """
         *skips, x = maps
         for decoder in (self.decoder4, self.decoder3, self.decoder2):
@@ -64,21 +71,25 @@ class HourglassDecoder(nn.Module):
 
 
 class WarpingNet(nn.Module):
-    r"""Portrait and descriptor to a flow."""
+    r"""Portrait and descriptor to a flow.
 
-    def __init__(self):
+    Args:
+        width: see PIRenderer.
+    """
+
+    def __init__(self, width):
         super().__init__()
         self.hourglass = nn.Module()
-        self.hourglass.encoder = HourglassEncoder()
-        self.hourglass.decoder = HourglassDecoder()
-        to_flow = nn.Conv2d(256, 2, 7, padding=3)
-        self.flow_out = nn.Sequential(LayerNorm(256), nn.LeakyReLU(SLOPE), to_flow)
+        self.hourglass.encoder = HourglassEncoder(width)
+        self.hourglass.decoder = HourglassDecoder(width)
+        to_flow = nn.Conv2d(4 * width, 2, 7, padding=3)
+        self.flow_out = nn.Sequential(LayerNorm(4 * width), nn.LeakyReLU(SLOPE), to_flow)
 
     def forward(self, first, descriptor):
         r"""The flow.
 
         Args:
-            first: (B, 32, S, S), input_layer of the portrait.
+            first: (B, width / 2, S, S), input_layer of the portrait.
             descriptor: (B, 256).
 
         Returns:
