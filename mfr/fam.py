@@ -51,7 +51,7 @@ class Prepared(NamedTuple):
     identity: Tensor  # (B, I, C) identity tokens; I = 2 with a reference
     attitude: Tensor  # (B, C) attitude token
     driving: list  # per layer: keys and values (B, H, L + 1, C/H) of the speaker and attitude
-    positions: Tensor  # (L, C)
+    frames: Tensor  # (B, L, C) what the latent frames are added to: position, speaker's frame
     mask: Optional[Tensor]  # (B, L) bool
 
 
@@ -83,6 +83,38 @@ def drop_attitude(cond, share, generator):
     clips = len(cond.attitude)
     drawn = torch.rand(clips, 1, generator=generator, device=generator.device)
     return cond._replace(attitude=cond.attitude * (drawn >= share).to(cond.attitude))
+
+
+def blur_listener(cond, std, generator):
+    r"""Identity direction + std n and reference + std n, n ~ N(0, I): a listener seen roughly.
+
+    Ours. Both differ from clip to clip, so the network could learn by them where the head of each
+    training clip drifts, and would then make strangers drift too.
+
+    Args:
+        cond: Condition of B clips, normalised.
+        std: of n, >= 0; 0 = none.
+        generator: source of n.
+
+    Returns:
+        Condition.
+
+    Raises:
+        ValueError: std is negative.
+    """
+    if std < 0:
+        raise ValueError(f"std is {std}; allowed: >= 0")
+    if not std:
+        return cond
+
+    def blurred(x):
+        noise = torch.randn(x.shape, generator=generator, device=generator.device)
+        return x + std * noise.to(x)
+
+    cond = cond._replace(identity=blurred(_direction(cond.identity)))
+    if cond.reference is None:
+        return cond
+    return cond._replace(reference=blurred(cond.reference))
 
 
 def sinusoid(positions, width, dtype):
@@ -133,6 +165,44 @@ class TimeEmbedding(nn.Module):
             (B, C).
         """
         return self.net(sinusoid(t, self.width, self.net[0].weight.dtype))
+
+
+class SpeakerEncoder(nn.Module):
+    r"""s = W [audio, speaker]; twice s <- s + W_i SiLU(filter_i * s), one filter a feature.
+
+    Ours: the paper embeds each frame alone (context 0). A pause means "the phrase is over" only
+    beside the speech before it, and attention finds that out slowly.
+
+    Args:
+        width: C, features a token.
+        context: frames that a filter spans, odd; 0 = no filters.
+    """
+
+    def __init__(self, width, context):
+        super().__init__()
+        self.embed = nn.Linear(AUDIO_DIM + COEFFICIENT_DIM, width)
+        rounds = 2 if context else 0
+        self.filters = nn.ModuleList(
+            nn.Conv1d(width, width, context, padding="same", groups=width) for _ in range(rounds)
+        )
+        self.mix = nn.ModuleList(nn.Linear(width, width) for _ in range(rounds))
+
+    def forward(self, audio, speaker, mask=None):
+        r"""Embed the speaker's frames.
+
+        Args:
+            audio: (B, L, 45) normalised.
+            speaker: (B, L, 70) normalised.
+            mask: (B, L) bool, True = a real frame: what is padded reaches no filter.
+
+        Returns:
+            (B, L, C).
+        """
+        s = self.embed(torch.cat([audio, speaker], -1))
+        for smooth, mix in zip(self.filters, self.mix):
+            real = s if mask is None else s * mask[..., None]
+            s = s + mix(F.silu(smooth(real.transpose(1, 2)).transpose(1, 2)))
+        return s
 
 
 class IdentityModulation(nn.Module):
@@ -228,7 +298,8 @@ class FeatureAggregationModule(nn.Module):
     Paper: Sec. 3.2, Fig. 2. Ours: sinusoidal positions, shared by latent and speaker frames; the
     portrait's coefficients as a second identity token (config.reference); the time step and the
     attitude also in the modulation (config.time_in_modulation, config.attitude_in_modulation),
-    since one key among 42 is a weak signal.
+    since one key among 42 is a weak signal; the speaker's frame also added to the latent of the
+    same frame (config.speaker_beside), since attention must learn first which frame that is.
 
     Args:
         config: MotionConfig.
@@ -241,7 +312,8 @@ class FeatureAggregationModule(nn.Module):
         self.latent = nn.Linear(COEFFICIENT_DIM, width)
         self.identity = nn.Linear(config.identity_dim, width)
         self.reference = nn.Linear(COEFFICIENT_DIM, width) if config.reference else None
-        self.speaker = nn.Linear(AUDIO_DIM + COEFFICIENT_DIM, width)
+        self.speaker = SpeakerEncoder(width, config.speaker_context)
+        self.beside = nn.Linear(width, width) if config.speaker_beside else None
         self.attitude = nn.Linear(len(ATTITUDES), width)
         self.time = TimeEmbedding(width)
         self.layers = nn.ModuleList(
@@ -264,9 +336,11 @@ class FeatureAggregationModule(nn.Module):
         """
         _check_condition(cond, self.config)
         cond = cond.to(self.out.weight.dtype)
-        speaker = self.speaker(torch.cat([cond.audio, cond.speaker], -1))  # (B, L, C)
+        mask = _padding(cond.mask)
+        speaker = self.speaker(cond.audio, cond.speaker, mask)  # (B, L, C)
         frames = torch.arange(speaker.shape[1], device=speaker.device)
-        positions = sinusoid(frames, self.config.width, speaker.dtype)  # (L, C)
+        positions = sinusoid(frames, self.config.width, speaker.dtype).expand_as(speaker)
+        frames = positions if self.beside is None else positions + self.beside(speaker)
         speaker = speaker + positions
         attitude = self.attitude(cond.attitude)  # (B, C)
         driving = torch.cat([speaker, attitude[:, None]], 1)  # (B, L + 1, C)
@@ -275,7 +349,7 @@ class FeatureAggregationModule(nn.Module):
             identity.append(self.reference(cond.reference))
         keys_values = [layer.fuse.keys_values(driving) for layer in self.layers]
         identity = torch.stack(identity, 1)  # (B, I, C)
-        return Prepared(identity, attitude, keys_values, positions, _padding(cond.mask))
+        return Prepared(identity, attitude, keys_values, frames, mask)
 
     def forward(self, x_t, t, cond):
         r"""eps_theta(x_t, t, input), the noise in x_t.
@@ -295,8 +369,9 @@ class FeatureAggregationModule(nn.Module):
             ValueError: x_t or t do not fit the condition.
         """
         prepared = cond if isinstance(cond, Prepared) else self.prepare(cond)
-        samples = _samples(x_t, t, len(prepared.identity), len(prepared.positions))
-        latent = self.latent(x_t.to(prepared.positions.dtype)) + prepared.positions
+        samples = _samples(x_t, t, *prepared.frames.shape[:2])
+        latent = self.latent(x_t.to(prepared.frames.dtype))
+        latent = latent + prepared.frames.repeat_interleave(samples, 0)  # (B K, L, C)
         identity = prepared.identity.repeat_interleave(samples, 0)  # (B K, I, C)
         time = self.time(t[::samples])  # (B, C)
         modulation = prepared.identity.sum(1)  # (B, C)

@@ -81,6 +81,8 @@ class MotionModel(nn.Module):
         cond = fam.drop_attitude(cond, self.config.attitude_dropout, generator)
         x_0 = self.listener.normalise(listener - self._origin(cond))
         cond = self.standardised(cond)
+        if self.training:
+            cond = fam.blur_listener(cond, self.config.listener_noise, generator)
         return self.diffusion.noise_loss(
             self.network, x_0, cond, generator, by_quartile
         )

@@ -23,6 +23,7 @@ from mfr.renderer import Encoded, Rendered, Renderer
 WEIGHTS = Path(__file__).parent / "weights"
 HELD_OUT_FRAMES = 256  # of the image stages: enough to tell two checkpoints apart
 HELD_OUT_WINDOWS = 512
+FAMILIAR_FRAMES = 512  # from which the reconstruction net knows what training looked like
 
 
 class Stage:
@@ -44,7 +45,7 @@ class Stage:
     adversary = None
 
     def __init__(self, config, data, run, device, V=None, features=None):
-        self.config, self.device = config, device
+        self.config, self.device = config, torch.device(device)
         self.V, self.features = (net if net is None else net.to(device) for net in (V, features))
         self.train_clips, self.held_clips = held_out(read_clips(data))
         self.folder = Path(data)
@@ -261,7 +262,7 @@ class ReconstructionStage(Stage):
         Args:
             network: ReconstructionNet, trained.
         """
-        index = self.some_of(len(self.frames.frames), 512)
+        index = self.some_of(len(self.frames.frames), FAMILIAR_FRAMES)
         images = augment(self.frames.images(index), self.evaluation())
         network.fit_familiarity(images.to(self.device))
 
@@ -315,9 +316,9 @@ class MotionStage(Stage):
             (scalar, dict of terms).
         """
         listener, cond = self.data.draw(self.config.batch_size, self.config.window, draw)
-        loss, quarters = self.network.loss(
-            listener.to(self.device), cond.to(self.device), noise, by_quartile=True
-        )
+        listener, cond = listener.to(self.device), cond.to(self.device)
+        with self.precision():
+            loss, quarters = self.network.loss(listener, cond, noise, by_quartile=True)
         return loss, {f"t{i + 1}/4": q for i, q in enumerate(quarters) if q.isfinite()}
 
     def held_out_loss(self, network):

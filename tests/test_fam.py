@@ -22,10 +22,13 @@ from mfr.fam import Condition, FeatureAggregationModule, IdentityModulation
 
 EXACT = {"rtol": 1e-9, "atol": 1e-11}
 B, L, V = 2, 5, 7
-SMALL = MotionConfig(width=6, heads=3, layers=2, feedforward=11, identity_dim=V, T=50)
-PAPER = replace(
-    SMALL, reference=False, time_in_modulation=False, attitude_in_modulation=False
+SMALL = MotionConfig(
+    width=6, heads=3, layers=2, feedforward=11, identity_dim=V, T=50, speaker_context=3
 )
+PAPER = replace(
+    SMALL, reference=False, time_in_modulation=False, attitude_in_modulation=False,
+    speaker_context=0, speaker_beside=False,
+)  # fmt: skip
 CONCAT = replace(SMALL, aggregation="concat")
 CONFIGS = {"default": SMALL, "paper": PAPER, "concat": CONCAT}
 
@@ -105,6 +108,23 @@ class Slow:
             heads.append(sum(w * v[own] for w, v in zip(weights, values)) / sum(weights))
         return self.linear(f"{name}.W_o", np.concatenate(heads))
 
+    def listen(self, audio, speaker):
+        frames = [
+            self.linear("speaker.embed", np.concatenate([a, s])) for a, s in zip(audio, speaker)
+        ]
+        for i in range(2 if self.config.speaker_context else 0):
+            name, span = f"speaker.filters.{i}", self.config.speaker_context
+            smooth = [self.weights[f"{name}.bias"].copy() for _ in frames]
+            for l in range(len(frames)):
+                for j in range(span):
+                    if 0 <= l + j - span // 2 < len(frames):
+                        tap = self.weights[f"{name}.weight"][:, 0, j]
+                        smooth[l] += tap * frames[l + j - span // 2]
+            frames = [
+                x + self.linear(f"speaker.mix.{i}", self.silu(y)) for x, y in zip(frames, smooth)
+            ]
+        return frames
+
     def eps(self, x_t, t, audio, speaker, identity, attitude, reference):
         direction = identity / np.linalg.norm(identity) * math.sqrt(len(identity))
         still = [self.linear("identity", direction)]
@@ -115,14 +135,12 @@ class Slow:
         modulation = sum(still) + (time if self.config.time_in_modulation else 0)
         modulation = modulation + (attitude if self.config.attitude_in_modulation else 0)
         modulation = self.silu(modulation)
-        driving = [
-            self.linear("speaker", np.concatenate([a, s])) + self.sinusoid(i)
-            for i, (a, s) in enumerate(zip(audio, speaker))
-        ]
-        driving += [attitude, time]
-        tokens = still + [
-            self.linear("latent", row) + self.sinusoid(i) for i, row in enumerate(x_t)
-        ]
+        speaker = self.listen(audio, speaker)
+        driving = [row + self.sinusoid(i) for i, row in enumerate(speaker)] + [attitude, time]
+        latent = [self.linear("latent", row) + self.sinusoid(i) for i, row in enumerate(x_t)]
+        if self.config.speaker_beside:
+            latent = [x + self.linear("beside", row) for x, row in zip(latent, speaker)]
+        tokens = still + latent
         for layer in (f"layers.{i}" for i in range(self.config.layers)):
             h = [self.modulate(f"{layer}.modulate_enhance", x, modulation) for x in tokens]
             tokens = [x + self.attend(f"{layer}.enhance", q, h) for x, q in zip(tokens, h)]
@@ -235,6 +253,36 @@ def test_attitude_is_dropped_with_the_given_share(generator):
     assert (fam.drop_attitude(cond, 1, generator).attitude == 0).all()
 
 
+def test_listener_is_blurred_by_the_given_noise_and_nothing_else_is(generator):
+    clips, std = 500, 1.5
+    cond = condition(clips, 1)
+    blurred = fam.blur_listener(cond, std, generator)
+    direction = F.normalize(cond.identity, dim=-1) * math.sqrt(V)
+    for found, clean in ((blurred.identity, direction), (blurred.reference, cond.reference)):
+        n = (found - clean) / std
+        assert abs(n.mean()) < 5 * n.numel() ** -0.5  # 5 sigma of a mean
+        assert abs((n**2).mean() - 1) < 5 * (2 / n.numel()) ** 0.5  # and of a mean of squares
+    assert blurred.audio is cond.audio and blurred.speaker is cond.speaker
+    assert blurred.attitude is cond.attitude
+    assert fam.blur_listener(cond, 0, generator) is cond
+    bare = cond._replace(reference=None)
+    assert fam.blur_listener(bare, std, generator).reference is None
+    with pytest.raises(ValueError, match="std is -1; allowed: >= 0"):
+        fam.blur_listener(cond, -1, generator)
+
+
+def test_a_speaker_token_sees_as_far_as_its_two_filters_reach():
+    encoder, frames = fam.SpeakerEncoder(6, 5).double(), 17
+    audio, speaker = draw(0, 1, frames, 45), draw(1, 1, frames, 70)
+    base, audio = encoder(audio, speaker), audio.clone()
+    audio[0, 8, 0] += 1
+    changed = (encoder(audio, speaker) != base).any(-1)[0].nonzero()[:, 0]
+    assert changed.tolist() == list(range(8 - 4, 8 + 5))  # 2 frames a filter, to both sides
+    alone = fam.SpeakerEncoder(6, 0).double()
+    same = alone.embed(torch.cat([audio, speaker], -1))
+    assert torch.equal(alone(audio, speaker), same)
+
+
 def test_condition_moves_its_features_and_keeps_its_mask_bool():
     mask = torch.ones(B, L, dtype=torch.bool)
     moved = condition(mask=mask).to(torch.float32)
@@ -287,7 +335,7 @@ def test_speaker_and_latent_frames_share_their_positions(batch):
     # with maps of zero, a frame's token is its position and nothing else
     model, driving, tokens = random_model(PAPER), [], []
     x_t, t, cond = batch
-    for linear in (model.latent, model.speaker):
+    for linear in (model.latent, model.speaker.embed):
         nn.init.zeros_(linear.weight)
         nn.init.zeros_(linear.bias)
     model.layers[0].fuse.W_k.register_forward_hook(lambda _, args, out: driving.append(args[0]))
@@ -320,6 +368,8 @@ def test_literal_preset_is_the_papers_module():
     literal = FeatureAggregationModule(preset("motion", "paper"))
     assert literal.reference is None
     assert not literal.config.time_in_modulation and not literal.config.attitude_in_modulation
+    assert literal.beside is None and not literal.speaker.filters and not literal.speaker.mix
+    assert literal.config.listener_noise == 0
     assert len(literal.layers) == 4 and literal.layers[0].fuse.heads == 8
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 from mfr.config import MotionConfig, preset
 from mfr.diffusion import spaced_steps
@@ -13,7 +14,8 @@ from mfr.fam import Condition
 from mfr.motion import MotionModel, one_hot
 
 SMALL = MotionConfig(width=16, layers=1, heads=2, feedforward=13, identity_dim=3, T=50,
-                     attitude_dropout=0.0)  # fmt: skip
+                     attitude_dropout=0.0, listener_noise=0.7)  # fmt: skip
+NOISE = SMALL.listener_noise
 
 
 class Clips:
@@ -61,8 +63,9 @@ def test_statistics_are_those_of_what_is_diffused(relative, generator):
 
 
 @pytest.mark.parametrize("relative", [True, False])
-def test_loss_is_eq_3_of_the_standardised_motion(relative, generator):
-    model = fitted(replace(SMALL, relative=relative), generator)
+@pytest.mark.parametrize("training", [True, False])
+def test_loss_is_eq_3_of_the_standardised_motion(relative, training, generator):
+    model = fitted(replace(SMALL, relative=relative), generator).train(training)
     cond, motion = condition(generator), 5 + torch.randn(2, 7, 70, generator=generator)
     found = model.loss(motion, cond, torch.Generator().manual_seed(3))
     origin = cond.reference[:, None] if relative else 0
@@ -74,6 +77,12 @@ def test_loss_is_eq_3_of_the_standardised_motion(relative, generator):
     )  # fmt: skip
     noise = torch.Generator().manual_seed(3)
     torch.rand(2, 1, generator=noise)  # which attitudes are dropped
+    if training:  # the listener is blurred
+        direction = F.normalize(cond.identity, dim=-1) * cond.identity.shape[1] ** 0.5
+        by_hand = by_hand._replace(
+            identity=direction + NOISE * torch.randn(direction.shape, generator=noise),
+            reference=by_hand.reference + NOISE * torch.randn(2, 70, generator=noise),
+        )
     want = model.diffusion.noise_loss(model.network, x_0, by_hand, noise)
     torch.testing.assert_close(found, want, rtol=1e-5, atol=0)
 

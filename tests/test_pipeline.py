@@ -192,15 +192,18 @@ def sample(weights, clip, out, *more):
 
 
 def test_the_command_writes_a_video_for_each_attitude_and_sample(weights, clip, tmp_path, capsys):
-    sample(weights, clip, tmp_path / "out", "--samples", "2", "--save-coefficients")
+    sound, out = tmp_path / "sound.wav", tmp_path / "out"  # as short as shows everything
+    media.write_sound(sound, 0.1 * np.sin(np.arange(8820))[:, None], 22050)
+    more = ("--sound", str(sound), "--speaker-coefficients", str(clip / "speaker.mat"))
+    sample(weights, clip, out, "--samples", "2", "--save-coefficients", *more)
     names = {f"{a}_{k}.{s}" for a in ATTITUDES for k in (0, 1) for s in ("mp4", "mat")}
-    assert {path.name for path in (tmp_path / "out").iterdir()} == names | {"contact_sheet.png"}
-    info = media.probe(tmp_path / "out" / "negative_1.mp4")
+    assert {path.name for path in out.iterdir()} == names | {"contact_sheet.png"}
+    info = media.probe(out / "negative_1.mp4")
     assert info.size == (512, 256) and info.fps == 30 and info.has_sound
-    assert len(media.read_video(tmp_path / "out" / "negative_1.mp4")) == 36
-    sound, rate = media.read_sound(tmp_path / "out" / "neutral_0.mp4")
-    assert rate == 22050 and abs(len(sound) / rate - 1.2) < 0.1
-    assert "36 frames, 1.2 s" in capsys.readouterr().out
+    assert len(media.read_video(out / "negative_1.mp4")) == 12
+    sound, rate = media.read_sound(out / "neutral_0.mp4")
+    assert rate == 22050 and abs(len(sound) / rate - 0.4) < 0.1
+    assert "12 frames, 0.4 s" in capsys.readouterr().out
 
 
 def test_the_listener_alone_when_asked(weights, clip, tmp_path):
