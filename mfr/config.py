@@ -29,7 +29,7 @@ class MotionConfig:
     relative: bool = True  # x_0 is the motion's deviation from them
     time_in_modulation: bool = True  # t also in the modulation, not only as a key token
     attitude_in_modulation: bool = True  # the attitude likewise
-    speaker_context: int = 21  # frames that each filter over the speaker's frames spans; 0 = none
+    context: int = 21  # frames that each filter over speaker or latent frames spans; 0 = none
     speaker_beside: bool = True  # the speaker's frame also added to the latent, not only attended
     # Sec. 3.1: the diffusion
     T: int = 1000  # diffusion steps
@@ -122,7 +122,7 @@ PAPER = {
     "motion": {
         "width": 256, "feedforward": 1024, "reference": False, "relative": False,
         "time_in_modulation": False, "attitude_in_modulation": False, "attitude_dropout": 0.0,
-        "speaker_context": 0, "speaker_beside": False, "listener_noise": 0.0,
+        "context": 0, "speaker_beside": False, "listener_noise": 0.0,
         "sample_steps": 0, "steps": 50000, "learning_rate": 2e-4,
     },
     "renderer": {
@@ -173,7 +173,7 @@ def check(config):
     """
     may_be_zero = ("seed", "sample_steps", "attitude_dropout", "guidance", "margin", "gan_start",
                    "warp_steps",
-                   "speaker_context", "listener_noise")  # fmt: skip
+                   "context", "listener_noise")  # fmt: skip
     for name, value in to_dict(config).items():
         if isinstance(value, (str, bool)):
             continue
@@ -184,9 +184,9 @@ def check(config):
         raise ValueError("ema and attitude_dropout are shares; allowed: below 1")
     if getattr(config, "relative", False) and not config.reference:
         raise ValueError("relative needs the portrait's coefficients; allowed: with reference")
-    context = getattr(config, "speaker_context", 0)
+    context = getattr(config, "context", 0)
     if context and context % 2 == 0:
-        raise ValueError(f"speaker_context is {context}; allowed: 0 or odd, a frame in the middle")
+        raise ValueError(f"context is {context}; allowed: 0 or odd, a frame in the middle")
     if getattr(config, "batch_size", 0) % getattr(config, "targets", 1):
         raise ValueError(f"batch_size is {config.batch_size}; allowed: a multiple of targets, "
                          f"{config.targets}")  # fmt: skip

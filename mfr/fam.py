@@ -167,41 +167,45 @@ class TimeEmbedding(nn.Module):
         return self.net(sinusoid(t, self.width, self.net[0].weight.dtype))
 
 
-class SpeakerEncoder(nn.Module):
-    r"""s = W [audio, speaker]; twice s <- s + W_i SiLU(filter_i * s), one filter a feature.
+class FrameEncoder(nn.Module):
+    r"""s = W x; twice s <- s + W_i SiLU(filter_i * s), one filter over the frames a feature.
 
-    Ours: the paper embeds each frame alone (context 0). A pause means "the phrase is over" only
-    beside the speech before it, and attention finds that out slowly.
+    Ours: the paper embeds each frame alone (context 0). A pause of the speaker means "the phrase
+    is over" only beside the speech before it, and what of a noisy motion is noise shows only
+    beside its neighbours; attention finds either out slowly.
 
     Args:
+        inputs: features a frame.
         width: C, features a token.
         context: frames that a filter spans, odd; 0 = no filters.
     """
 
-    def __init__(self, width, context):
+    def __init__(self, inputs, width, context):
         super().__init__()
-        self.embed = nn.Linear(AUDIO_DIM + COEFFICIENT_DIM, width)
+        self.embed = nn.Linear(inputs, width)
         rounds = 2 if context else 0
+        # over frames as over a column of pixels: in the tokens' layout twice as fast as Conv1d
         self.filters = nn.ModuleList(
-            nn.Conv1d(width, width, context, padding="same", groups=width) for _ in range(rounds)
+            nn.Conv2d(width, width, (context, 1), padding=(context // 2, 0), groups=width)
+            for _ in range(rounds)
         )
         self.mix = nn.ModuleList(nn.Linear(width, width) for _ in range(rounds))
 
-    def forward(self, audio, speaker, mask=None):
-        r"""Embed the speaker's frames.
+    def forward(self, x, mask=None):
+        r"""Embed frames.
 
         Args:
-            audio: (B, L, 45) normalised.
-            speaker: (B, L, 70) normalised.
+            x: (B, L, inputs).
             mask: (B, L) bool, True = a real frame: what is padded reaches no filter.
 
         Returns:
             (B, L, C).
         """
-        s = self.embed(torch.cat([audio, speaker], -1))
+        s = self.embed(x)
         for smooth, mix in zip(self.filters, self.mix):
             real = s if mask is None else s * mask[..., None]
-            s = s + mix(F.silu(smooth(real.transpose(1, 2)).transpose(1, 2)))
+            around = smooth(real.mT[..., None])[..., 0].mT  # (B, L, C)
+            s = s + mix(F.silu(around))
         return s
 
 
@@ -309,10 +313,10 @@ class FeatureAggregationModule(nn.Module):
         super().__init__()
         width = config.width
         self.config = config
-        self.latent = nn.Linear(COEFFICIENT_DIM, width)
+        self.latent = FrameEncoder(COEFFICIENT_DIM, width, config.context)
         self.identity = nn.Linear(config.identity_dim, width)
         self.reference = nn.Linear(COEFFICIENT_DIM, width) if config.reference else None
-        self.speaker = SpeakerEncoder(width, config.speaker_context)
+        self.speaker = FrameEncoder(AUDIO_DIM + COEFFICIENT_DIM, width, config.context)
         self.beside = nn.Linear(width, width) if config.speaker_beside else None
         self.attitude = nn.Linear(len(ATTITUDES), width)
         self.time = TimeEmbedding(width)
@@ -337,7 +341,7 @@ class FeatureAggregationModule(nn.Module):
         _check_condition(cond, self.config)
         cond = cond.to(self.out.weight.dtype)
         mask = _padding(cond.mask)
-        speaker = self.speaker(cond.audio, cond.speaker, mask)  # (B, L, C)
+        speaker = self.speaker(torch.cat([cond.audio, cond.speaker], -1), mask)  # (B, L, C)
         frames = torch.arange(speaker.shape[1], device=speaker.device)
         positions = sinusoid(frames, self.config.width, speaker.dtype).expand_as(speaker)
         frames = positions if self.beside is None else positions + self.beside(speaker)
@@ -370,7 +374,8 @@ class FeatureAggregationModule(nn.Module):
         """
         prepared = cond if isinstance(cond, Prepared) else self.prepare(cond)
         samples = _samples(x_t, t, *prepared.frames.shape[:2])
-        latent = self.latent(x_t.to(prepared.frames.dtype))
+        mask = _each_sample(prepared.mask, samples)  # (B K, L)
+        latent = self.latent(x_t.to(prepared.frames.dtype), mask)
         latent = latent + prepared.frames.repeat_interleave(samples, 0)  # (B K, L, C)
         identity = prepared.identity.repeat_interleave(samples, 0)  # (B K, I, C)
         time = self.time(t[::samples])  # (B, C)
@@ -380,7 +385,7 @@ class FeatureAggregationModule(nn.Module):
         if self.config.attitude_in_modulation:
             modulation = modulation + prepared.attitude
         modulation = F.silu(modulation).repeat_interleave(samples, 0)  # (B K, C)
-        masks = _masks(prepared.mask, identity.shape[1], samples)
+        masks = _masks(prepared.mask, mask, identity.shape[1])
         x = torch.cat([identity, latent], 1)  # (B K, I + L, C)
         for layer, driving in zip(self.layers, prepared.driving):
             x = layer(x, modulation, driving, time[:, None], masks)
@@ -423,7 +428,8 @@ class ConcatenationModel(nn.Module):
     r"""The ablation without the module: every input concatenated in each frame, then attention.
 
     Paper: Table 4, "w/o FAM". Ours: the paper says no more than "concatenates all features
-    directly"; the layers here are the module's own without modulation and fusion.
+    directly"; the layers here are the module's own without modulation and fusion, the encoders
+    of frames its own.
 
     Args:
         config: MotionConfig; what goes into the modulation is not read.
@@ -433,12 +439,12 @@ class ConcatenationModel(nn.Module):
         super().__init__()
         width = config.width
         self.config = config
-        self.latent = nn.Linear(COEFFICIENT_DIM, width)
+        self.latent = FrameEncoder(COEFFICIENT_DIM, width, config.context)
         # latent W + condition W' = [latent, condition] W'': the concatenation in two parts,
         # so that the second is worked out once while sampling
         inputs = AUDIO_DIM + COEFFICIENT_DIM + config.identity_dim + len(ATTITUDES)
         inputs += COEFFICIENT_DIM if config.reference else 0
-        self.condition = nn.Linear(inputs, width)
+        self.condition = FrameEncoder(inputs, width, config.context)
         self.time = TimeEmbedding(width)
         self.layers = nn.ModuleList(
             ConcatenationLayer(width, config.heads, config.feedforward)
@@ -465,9 +471,10 @@ class ConcatenationModel(nn.Module):
         still += [cond.reference] if self.config.reference else []
         still = torch.cat(still, -1)[:, None].expand(-1, cond.audio.shape[1], -1)
         positions = torch.arange(cond.audio.shape[1], device=still.device)
-        features = self.condition(torch.cat([cond.audio, cond.speaker, still], -1))
+        mask = _padding(cond.mask)
+        features = self.condition(torch.cat([cond.audio, cond.speaker, still], -1), mask)
         positions = sinusoid(positions, self.config.width, features.dtype)
-        return PreparedConcatenation(features + positions, _padding(cond.mask))
+        return PreparedConcatenation(features + positions, mask)
 
     def forward(self, x_t, t, cond):
         r"""eps_theta(x_t, t, input), the noise in x_t.
@@ -486,9 +493,10 @@ class ConcatenationModel(nn.Module):
         prepared = cond if isinstance(cond, PreparedConcatenation) else self.prepare(cond)
         features, mask = prepared
         samples = _samples(x_t, t, *features.shape[:2])
-        x = self.latent(x_t.to(features.dtype)) + features.repeat_interleave(samples, 0)
+        mask = _each_sample(mask, samples)
+        x = self.latent(x_t.to(features.dtype), mask) + features.repeat_interleave(samples, 0)
         x = x + self.time(t)[:, None]  # (B K, L, C)
-        mask = None if mask is None else mask.repeat_interleave(samples, 0)[:, None]
+        mask = None if mask is None else mask[:, None]
         for layer in self.layers:
             x = layer(x, mask)
         return self.out(self.norm_out(x)).to(x_t.dtype)
@@ -532,11 +540,16 @@ def _padding(mask):
     return None if full else mask
 
 
-def _masks(mask, identity_tokens, samples):
+def _each_sample(mask, samples):
+    """(B, L) -> (B K, L), or None."""
+    return None if mask is None else mask.repeat_interleave(samples, 0)
+
+
+def _masks(mask, each_sample, identity_tokens):
     """Masks of both attentions: own (B K, 1, I + L), driving (B, 1, L + 2)."""
     if mask is None:
         return None, None
-    own = F.pad(mask.repeat_interleave(samples, 0), (identity_tokens, 0), value=True)
+    own = F.pad(each_sample, (identity_tokens, 0), value=True)
     return own[:, None], F.pad(mask, (0, 2), value=True)[:, None]
 
 

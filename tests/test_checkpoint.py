@@ -118,7 +118,7 @@ def test_a_command_turns_bad_input_into_one_line_and_code_2(capsys):
         ("motion", "huge", {}, "preset 'huge' is unknown"),
         ("motion", "small", {"colour": 1}, "motion has no setting 'colour'"),
         ("renderer", "small", {"batch_size": 7}, "batch_size is 7; allowed: .* targets, 4"),
-        ("motion", "small", {"speaker_context": 4}, "speaker_context is 4; allowed: 0 or odd"),
+        ("motion", "small", {"context": 4}, "context is 4; allowed: 0 or odd"),
         ("renderer", "small", {"precision": "int8"}, "precision is 'int8'; allowed: float32"),
     ],
 )

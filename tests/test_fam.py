@@ -23,11 +23,11 @@ from mfr.fam import Condition, FeatureAggregationModule, IdentityModulation
 EXACT = {"rtol": 1e-9, "atol": 1e-11}
 B, L, V = 2, 5, 7
 SMALL = MotionConfig(
-    width=6, heads=3, layers=2, feedforward=11, identity_dim=V, T=50, speaker_context=3
+    width=6, heads=3, layers=2, feedforward=11, identity_dim=V, T=50, context=3
 )
 PAPER = replace(
     SMALL, reference=False, time_in_modulation=False, attitude_in_modulation=False,
-    speaker_context=0, speaker_beside=False,
+    context=0, speaker_beside=False,
 )  # fmt: skip
 CONCAT = replace(SMALL, aggregation="concat")
 CONFIGS = {"default": SMALL, "paper": PAPER, "concat": CONCAT}
@@ -108,20 +108,18 @@ class Slow:
             heads.append(sum(w * v[own] for w, v in zip(weights, values)) / sum(weights))
         return self.linear(f"{name}.W_o", np.concatenate(heads))
 
-    def listen(self, audio, speaker):
-        frames = [
-            self.linear("speaker.embed", np.concatenate([a, s])) for a, s in zip(audio, speaker)
-        ]
-        for i in range(2 if self.config.speaker_context else 0):
-            name, span = f"speaker.filters.{i}", self.config.speaker_context
+    def encode(self, who, rows):
+        frames = [self.linear(f"{who}.embed", row) for row in rows]
+        for i in range(2 if self.config.context else 0):
+            name, span = f"{who}.filters.{i}", self.config.context
             smooth = [self.weights[f"{name}.bias"].copy() for _ in frames]
             for l in range(len(frames)):
                 for j in range(span):
                     if 0 <= l + j - span // 2 < len(frames):
-                        tap = self.weights[f"{name}.weight"][:, 0, j]
+                        tap = self.weights[f"{name}.weight"][:, 0, j, 0]
                         smooth[l] += tap * frames[l + j - span // 2]
             frames = [
-                x + self.linear(f"speaker.mix.{i}", self.silu(y)) for x, y in zip(frames, smooth)
+                x + self.linear(f"{who}.mix.{i}", self.silu(y)) for x, y in zip(frames, smooth)
             ]
         return frames
 
@@ -135,9 +133,9 @@ class Slow:
         modulation = sum(still) + (time if self.config.time_in_modulation else 0)
         modulation = modulation + (attitude if self.config.attitude_in_modulation else 0)
         modulation = self.silu(modulation)
-        speaker = self.listen(audio, speaker)
+        speaker = self.encode("speaker", np.concatenate([audio, speaker], 1))
         driving = [row + self.sinusoid(i) for i, row in enumerate(speaker)] + [attitude, time]
-        latent = [self.linear("latent", row) + self.sinusoid(i) for i, row in enumerate(x_t)]
+        latent = [x + self.sinusoid(i) for i, x in enumerate(self.encode("latent", x_t))]
         if self.config.speaker_beside:
             latent = [x + self.linear("beside", row) for x, row in zip(latent, speaker)]
         tokens = still + latent
@@ -193,13 +191,14 @@ def test_unmodulated_layer_is_torchs_decoder_layer():
 
 
 def test_ablation_is_torchs_encoder_on_concatenated_inputs(batch):
-    model = random_model(CONCAT)
+    model = random_model(replace(CONCAT, context=0))
     x_t, t, cond = batch
     direction = F.normalize(cond.identity, dim=-1) * math.sqrt(V)
     still = torch.cat([direction, cond.attitude, cond.reference], -1)[:, None].expand(-1, L, -1)
     joined = torch.cat([x_t, cond.audio, cond.speaker, still], -1)
-    weight = torch.cat([model.latent.weight, model.condition.weight], 1)
-    x = F.linear(joined, weight, model.latent.bias + model.condition.bias)
+    latent, rest = model.latent.embed, model.condition.embed
+    weight = torch.cat([latent.weight, rest.weight], 1)
+    x = F.linear(joined, weight, latent.bias + rest.bias)
     x = x + fam.sinusoid(torch.arange(L), 6, torch.float64) + model.time(t)[:, None]
     for layer in model.layers:
         peer = nn.TransformerEncoderLayer(
@@ -271,19 +270,17 @@ def test_listener_is_blurred_by_the_given_noise_and_nothing_else_is(generator):
         fam.blur_listener(cond, -1, generator)
 
 
-def test_a_speaker_token_sees_as_far_as_its_two_filters_reach():
-    encoder, frames = fam.SpeakerEncoder(6, 5).double(), 17
-    audio, speaker = draw(0, 1, frames, 45), draw(1, 1, frames, 70)
-    base, audio = encoder(audio, speaker), audio.clone()
-    audio[0, 8, 0] += 1
-    changed = (encoder(audio, speaker) != base).any(-1)[0].nonzero()[:, 0]
+def test_a_frame_sees_as_far_as_its_two_filters_reach():
+    encoder, x = fam.FrameEncoder(3, 6, 5).double(), draw(0, 1, 17, 3)
+    base, other = encoder(x), x.clone()
+    other[0, 8, 0] += 1
+    changed = (encoder(other) != base).any(-1)[0].nonzero()[:, 0]
     assert changed.tolist() == list(range(8 - 4, 8 + 5))  # 2 frames a filter, to both sides
-    alone = fam.SpeakerEncoder(6, 0).double()
-    same = alone.embed(torch.cat([audio, speaker], -1))
-    assert torch.equal(alone(audio, speaker), same)
+    alone = fam.FrameEncoder(3, 6, 0).double()
+    assert torch.equal(alone(x), alone.embed(x))
 
 
-def test_condition_moves_its_features_and_keeps_its_mask_bool():
+def test_restmoves_its_features_and_keeps_its_mask_bool():
     mask = torch.ones(B, L, dtype=torch.bool)
     moved = condition(mask=mask).to(torch.float32)
     assert [x.dtype for x in moved] == [torch.float32] * 5 + [torch.bool]
@@ -335,7 +332,7 @@ def test_speaker_and_latent_frames_share_their_positions(batch):
     # with maps of zero, a frame's token is its position and nothing else
     model, driving, tokens = random_model(PAPER), [], []
     x_t, t, cond = batch
-    for linear in (model.latent, model.speaker.embed):
+    for linear in (model.latent.embed, model.speaker.embed):
         nn.init.zeros_(linear.weight)
         nn.init.zeros_(linear.bias)
     model.layers[0].fuse.W_k.register_forward_hook(lambda _, args, out: driving.append(args[0]))
@@ -368,8 +365,9 @@ def test_literal_preset_is_the_papers_module():
     literal = FeatureAggregationModule(preset("motion", "paper"))
     assert literal.reference is None
     assert not literal.config.time_in_modulation and not literal.config.attitude_in_modulation
-    assert literal.beside is None and not literal.speaker.filters and not literal.speaker.mix
-    assert literal.config.listener_noise == 0
+    assert literal.beside is None and literal.config.listener_noise == 0
+    for encoder in (literal.speaker, literal.latent):
+        assert not encoder.filters and not encoder.mix
     assert len(literal.layers) == 4 and literal.layers[0].fuse.heads == 8
 
 
@@ -424,7 +422,7 @@ def test_samples_of_a_clip_are_independent(config, masked):
         torch.testing.assert_close(together[k::samples], alone, **EXACT)
 
 
-def test_prepared_condition_gives_the_same_and_is_not_read_again(config, batch):
+def test_prepared_restgives_the_same_and_is_not_read_again(config, batch):
     model = random_model(config)
     x_t, t, cond = batch
     prepared = model.prepare(cond)

@@ -1,58 +1,22 @@
-r"""Pictures beside the tables: scores as bars, samples and attitudes as curves, faces as strips."""
+r"""Pictures beside the tables: scores as bars, samples of every method as curves, and the paper's."""
 
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from mfr.config import ATTITUDES, FPS
-from mfr.data import portrait_of
-from mfr.evaluation.rendering import windows_at
+from mfr.evaluation.figures_drawing import INK, save, sheet, tidy
+from mfr.evaluation.figures_paper import (
+    plot_attitudes, plot_diversity, plot_patterns, three_attitudes,
+)  # fmt: skip
 from mfr.evaluation.responses import Drawn, file_name
 from mfr.evaluation.scores import PARTS, fd_macro, over_clips
-from mfr.evaluation.tables_images import to_images
 from mfr.evaluation.tables_motion import sets_of
+from mfr.evaluation.tables_results import DIGITS
 from mfr.evaluation.world import ORACLE
-from mfr.files import atomic
-from mfr.media import write_image
 
-INK = {"positive": "#2a7f62", "neutral": "#5a6270", "negative": "#b4443c"}
-CURVES = (("pitch [rad]", 0), ("yaw [rad]", 1), ("exp 1", 4), ("exp 4", 7))
 MARGIN = 0.12  # of the pitch's axis beyond the truth [rad]
-STRIP_ROWS, STRIP_MOMENTS = 4, 8  # samples and moments shown as faces
-
-
-def save(figure, path):
-    r"""Write a matplotlib figure whole or not at all.
-
-    Ours.
-
-    Args:
-        figure: matplotlib Figure.
-        path: .png.
-    """
-    with atomic(path) as temporary:
-        figure.savefig(temporary, dpi=110, bbox_inches="tight", metadata={"Software": None})
-
-
-def new_figure(rows, columns, width, height):
-    r"""An empty figure without a window.
-
-    Ours.
-
-    Args:
-        rows, columns: of axes.
-        width, height: [inches].
-
-    Returns:
-        (Figure, numpy array of axes (rows, columns)).
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, figure.subplots(rows, columns, squeeze=False)
+OF_METHOD = ("patterns", "diversity", "attitudes")
 
 
 def plot_scores(path, scored, clips):
@@ -71,15 +35,16 @@ def plot_scores(path, scored, clips):
     for title, field in (("energy score", "energy"), ("spread", "spread")):
         panels.append((title, [over_clips([getattr(one, field)[i] for i in everyone])
                                for one in scored]))  # fmt: skip
-    figure, axes = new_figure(1, len(panels), 14, 0.8 + 0.32 * len(names))
+    figure, axes = sheet(1, len(panels), 14, 0.8 + 0.32 * len(names))
     for axis, (title, values) in zip(axes[0], panels):
         errors = [0 if np.isnan(v.error) else v.error for v in values]
-        colours = ["#999999" if n == "oracle" else "#3b6ea5" for n in names]
+        colours = ["#2a7f62" if n.startswith("MFR-Net") else "#9aa7b8" for n in names]
         axis.barh(range(len(names)), [v.mean for v in values], xerr=errors, color=colours)
         axis.set_yticks(range(len(names)), names if axis is axes[0][0] else [])
         axis.invert_yaxis()
-        axis.set_title(title, fontsize=10)
-        axis.spines[["top", "right"]].set_visible(False)
+        tidy(axis, title, "")
+        if names[0] == ORACLE:
+            axis.axvline(values[0].mean, color="black", lw=1, ls=":")  # the place to be
     save(figure, path)
 
 
@@ -94,42 +59,18 @@ def plot_samples(path, drawn, held, chosen):
         held: HeldOut.
         chosen: numbers of the clips, a column each.
     """
-    figure, axes = new_figure(len(drawn), len(chosen), 4.2 * len(chosen), 1.7 * len(drawn))
+    figure, axes = sheet(len(drawn), len(chosen), 4.2 * len(chosen), 1.6 * len(drawn))
     for row, (name, one) in zip(axes, drawn.items()):
         for axis, i in zip(row, chosen):
             seconds = np.arange(len(held.real[i])) / FPS
-            colour = INK.get(held.clips[i].attitude, "#5a6270")
+            colour = INK.get(held.clips[i].attitude, INK["neutral"])
             for motion in one.motion[i]:
                 axis.plot(seconds, motion[:, 0], color=colour, linewidth=0.7, alpha=0.6)
             axis.plot(seconds, held.real[i][:, 0], color="black", linewidth=1.2)
-            axis.set_title(f"{name}, {held.clips[i].attitude or 'attitude unknown'}", fontsize=8)
             low, high = held.real[i][:, 0].min(), held.real[i][:, 0].max()
             axis.set_ylim(low - MARGIN, high + MARGIN)
-            axis.set_ylabel("pitch [rad]", fontsize=7)
-            axis.tick_params(labelsize=7)
-    save(figure, path)
-
-
-def plot_attitudes(path, motions, title):
-    r"""One speaker, one listener, three attitudes: mean and samples of four coefficients.
-
-    Paper: Fig. 7.
-
-    Args:
-        path: .png.
-        motions: dict attitude -> (K, L, 70).
-        title: of the figure.
-    """
-    figure, axes = new_figure(1, len(CURVES), 15, 3)
-    for axis, (name, column) in zip(axes[0], CURVES):
-        for attitude, motion in motions.items():
-            seconds, rows = np.arange(motion.shape[1]) / FPS, motion[:, :, column]
-            axis.plot(seconds, rows.T, color=INK[attitude], linewidth=0.4, alpha=0.4)
-            axis.plot(seconds, rows.mean(0), color=INK[attitude], linewidth=2, label=attitude)
-        axis.set_title(name, fontsize=10)
-        axis.set_xlabel("s", fontsize=8)
-    axes[0][0].legend(fontsize=8)
-    figure.suptitle(title, fontsize=10)
+            attitude = held.clips[i].attitude or "attitude unknown"
+            tidy(axis, f"{name}, {attitude}: pitch [rad]", "s" if row is axes[-1] else "")
     save(figure, path)
 
 
@@ -146,53 +87,6 @@ def of_each_attitude(clips):
     """
     found = [next((i for i, c in enumerate(clips) if c.attitude == one), None) for one in ATTITUDES]
     return [i for i in found if i is not None] or [0]
-
-
-@torch.no_grad()
-def three_attitudes(method, held, i, samples, seed=0):
-    r"""Responses to one clip under all three attitudes.
-
-    Paper: Sec. 4.5.4.
-
-    Args:
-        method: Method.
-        held: HeldOut.
-        i: number of the clip.
-        samples: K.
-        seed: the same noise for all three.
-
-    Returns:
-        dict attitude -> numpy (K, L, 70).
-    """
-    found, cond = {}, held.condition(i, method.identity)
-    for k, attitude in enumerate(ATTITUDES):
-        one_hot = torch.eye(len(ATTITUDES))[k : k + 1]
-        generator = torch.Generator().manual_seed(seed)
-        motion = method.respond(cond._replace(attitude=one_hot), samples, generator)
-        found[attitude] = motion.numpy()
-    return found
-
-
-def strip(path, painter, picture, own, motions, count):
-    r"""Rows of faces: a motion a row, `count` moments of equal distance; the portrait leads.
-
-    Paper: Fig. 5, 6 and 7.
-
-    Args:
-        path: .png.
-        painter: Painter.
-        picture: (3, 256, 256) in [0, 1].
-        own: (70,), its coefficients.
-        motions: list of (L, 70).
-        count: moments.
-    """
-    rows = []
-    for motion in motions:
-        index = torch.linspace(0, len(motion) - 1, count + 1).round().long()[1:]
-        images = painter.paint(picture, own, windows_at(motion, index, painter.window))
-        rows.append(torch.cat([picture, *images], 2))  # (3, 256, 256 (count + 1))
-    pixels = (torch.cat(rows, 1) * 255).round().byte().permute(1, 2, 0).numpy()
-    write_image(Path(path), pixels)
 
 
 def draw_all(world, methods, scored, drawn, painter, options):
@@ -219,26 +113,38 @@ def draw_all(world, methods, scored, drawn, painter, options):
     chosen = of_each_attitude(held.clips)
     plot_samples(out / names[1], with_oracle, held, chosen)
     for method in methods:
-        if method.deterministic or not method.key or method.name not in drawn:
-            continue
-        names += _figures_of(method, held, drawn[method.name], chosen, painter, options)
+        generative = method.key and not method.deterministic and method.name in drawn
+        if generative and len(method.key) == DIGITS:  # not again with other settings of sampling
+            names += _figures_of(method, world, drawn[method.name], chosen, painter, options)
     return names
 
 
-def _figures_of(method, held, drawn, chosen, painter, options):
-    """Curves of three attitudes and, with a painter, faces: Fig. 7 and 6."""
-    out, name, i = Path(options.out), file_name(method.name), chosen[0]
-    motions = three_attitudes(method, held, i, options.samples, options.seed)
-    plot_attitudes(out / f"attitudes_{name}.png", motions, method.name)
-    names = [f"attitudes_{name}.png"]
-    if painter is None:
-        return names
-    for label, k, rows in (
-        ("attitudes", i, [motion[0] for motion in motions.values()]),
-        ("samples", chosen[-1], list(drawn.motion[chosen[-1]][:STRIP_ROWS])),
-    ):
-        names.append(f"faces_{label}_{name}.png")
-        own = torch.as_tensor(held.real[k][0], dtype=torch.float32)
-        picture = to_images(portrait_of(held.clips[k])[None])[0]
-        strip(out / names[-1], painter, picture, own, rows, STRIP_MOMENTS)
+def _figures_of(method, world, drawn, chosen, painter, options):
+    """Fig. 5, 6 and 7 of one method."""
+    held, name, ours = world.held, method.name, not world.on_vico
+    names = [f"{kind}_{file_name(name)}.png" for kind in OF_METHOD]
+    paths = [Path(options.out) / one for one in names]
+    plot_patterns(paths[0], drawn.motion, world, name, chosen)
+    last, first = chosen[-1], chosen[0]
+    plot_diversity(paths[1], drawn.motion[last], held, last, painter, name, ours)
+    motions = three_attitudes(method, held, first, options.samples, options.seed)
+    plot_attitudes(paths[2], motions, held, first, painter, name, ours)
     return names
+
+
+def to_publish(names):
+    r"""Which figures are checked in: the scores, and those of the first MFR-Net.
+
+    Ours.
+
+    Args:
+        names: file names of draw_all.
+
+    Returns:
+        dict published name -> file name.
+    """
+    found = {"scores.png": "scores.png"}
+    for kind in OF_METHOD:
+        mine = [name for name in names if name.startswith(f"{kind}_MFR-Net_")]
+        found |= {f"{kind}.png": mine[0]} if mine else {}
+    return found

@@ -38,7 +38,10 @@ MISPRINTS = {
         "MFR-Net's average of trans cannot be right: 6.02 lies above its three cells 5.94, 4.58, "
         "5.48 on D_test, and 6.37 above 6.29, 4.77, 5.78 on D_ood.",
         "PCHG's averages on D_test ask for other shares of the attitudes (about .28, .17, .55) "
-        "than ViCo's on the same clips (about .653, .264, .083).",
+        "than ViCo's on the same clips (about .653, .264, .083); on D_ood about .76, .22, .02 "
+        "against .385, .345, .27.",
+        "No shares of the attitudes at all give the averages of two rows of one set together: what "
+        "'average' means was not the same in every row.",
         "PCHG's angles on D_test (13.73, 12.32, 13.48; 13.37) are MFR-Net's exp (13.73, 12.32, "
         "13.46; 13.37) but for one digit, and two of its trans cells are MFR-Net's plus 1.00: the "
         "row is not reliable.",
@@ -46,6 +49,8 @@ MISPRINTS = {
     "Table 2": (
         "CSIM is printed with an arrow down and its least value in bold: it must be 1 - cosine.",
         "PSNR's best value is PCHG's 18.51, yet 17.82 is the one underlined.",
+        "FID and diversity are Inception's and Hopenet's: without these files ours are of other "
+        "networks and the printed ones are left out.",
     ),
     "Table 3": ("The shares of overall naturalness sum to 103.9 %.",),
 }

@@ -6,6 +6,7 @@ from typing import Callable, NamedTuple
 import torch
 
 from mfr import checkpoint
+from mfr.evaluation.methods import digest
 from mfr.renderer import Renderer, window_coefficients
 from mfr.stages import WEIGHTS
 
@@ -19,6 +20,7 @@ class Painter(NamedTuple):
     paint: Callable  # (picture (3, 256, 256), own (70,), windows (N, W, 70)) -> (N, 3, 256, 256)
     window: int  # W, frames of coefficients around each
     with_identity_loss: bool = True
+    key: str = ""  # of the file's content
 
 
 def load_renderer(path):
@@ -85,7 +87,7 @@ def painter(path, where):
     def paint(picture, own, windows):
         return frames(renderer, picture, own, windows)
 
-    return Painter(name, paint, renderer.config.window, not without)
+    return Painter(name, paint, renderer.config.window, not without, digest(path))
 
 
 def _unchanged(picture, own, windows):

@@ -4,25 +4,41 @@ r"""One command for every table: finds the methods, draws their responses, score
 
 DATA is a ViCo-layout folder; RUNS holds runs of train_mfr.py and mfr.evaluation.baselines. What was
 drawn is kept in OUT/draws, so that a second call takes up where the first was stopped. Written are
-tables.md, tables.csv and figures.
+tables.md, tables.csv, record.json and figures; --publish tutorials/results copies what is checked in
+and renews the results in README.md.
 """
 
 import argparse
+import sys
 from pathlib import Path
+from typing import NamedTuple
 
 from mfr.data import held_out, read_clips
 from mfr.evaluation import figures, tables_images, tables_motion
+from mfr.evaluation import tables_results as results
 from mfr.evaluation.aims import summary
 from mfr.evaluation.baselines_background import with_repair
 from mfr.evaluation.methods import find_methods, trivial_methods
 from mfr.evaluation.rendering import find_painters
+from mfr.evaluation.tables_features import Judges, load_hopenet, load_inception
+from mfr.evaluation.tables_identity import MOMENTS, kept_identity
 from mfr.evaluation.tables_writing import to_csv, to_markdown
 from mfr.evaluation.world import read_world, reference_rows, score_all
-from mfr.files import atomic, command
+from mfr.files import command, existing
 from mfr.stages import WEIGHTS, load_identity
 
 
-def motion_tables(world, scored, oracle, real, images=None):
+class Seen(NamedTuple):
+    r"""What rendered frames told, by name of the method or renderer; empty without pictures."""
+
+    tables: list  # of Table
+    distances: dict  # method -> 1 - CSIM (Value)
+    lively: dict  # method -> diversity by Hopenet (Value)
+    kept: dict  # renderer -> 1 - CSIM (Value) of self-reenactment
+    remark: str = ""  # what the distances are to, where not to true frames
+
+
+def motion_tables(world, scored, oracle, real, seen):
     r"""Tables 1, 1b, 4 and ours.
 
     Ours.
@@ -32,23 +48,40 @@ def motion_tables(world, scored, oracle, real, images=None):
         scored: list of Scored.
         oracle: the oracle's Scored, or None.
         real: real motion's Scored.
-        images: name -> id_distance (Value) of rendered responses, or None.
+        seen: Seen.
 
     Returns:
         list of Table.
     """
     clips, ranked = world.held.clips, {one.name for one in scored}
     rows = [oracle, *scored] if oracle else scored
+    table_4 = tables_motion.table_4(
+        rows, clips, seen.distances, world.on_vico, ranked, seen.lively if has(seen.lively) else None
+    )
     return [
         tables_motion.table_1(rows, clips, world.on_vico, ranked),
         tables_motion.table_1b(rows, clips, ranked),
-        tables_motion.table_4(rows, clips, images, world.on_vico, ranked),
+        table_4._replace(notes=[*table_4.notes, *([seen.remark] if seen.remark else [])]),
         tables_motion.table_ours(rows, clips, oracle, ranked),
         tables_motion.table_behaviour([real, *rows], clips, ranked),
     ]
 
 
-def image_tables(world, scored, drawn, painters, runs, folder=None):
+def has(values):
+    r"""Whether any Value is a number.
+
+    Ours.
+
+    Args:
+        values: dict name -> Value.
+
+    Returns:
+        bool.
+    """
+    return any(value.mean == value.mean for value in values.values())
+
+
+def see(world, scored, drawn, painters, better, options):
     r"""Table 2 in both readings, where pictures are at hand.
 
     Ours.
@@ -58,31 +91,52 @@ def image_tables(world, scored, drawn, painters, runs, folder=None):
         scored: list of Scored.
         drawn: dict name -> Drawn.
         painters: list of Painter; none, no table.
-        runs: folder of runs, where PCHG's segmenter may be.
-        folder: with several pictures a video for the renderer alone, or None for the world's.
+        better: Painter with PCHG's repair, or None.
+        options: of the command line: pictures, inception, hopenet.
 
     Returns:
-        (list of Table, dict name -> id_distance Value, empty without pictures).
+        Seen.
     """
     if not painters:
-        return [], {}
+        return Seen([], {}, {}, {})
     V, name_of_V = load_identity(WEIGHTS / "identity.pt"), "the bundled identity net"
-    tables, distances = [], {}
-    painters, better = with_repair(painters, Path(runs))
+    judges = Judges(V, options.inception and load_inception(options.inception),
+                    options.hopenet and load_hopenet(options.hopenet))  # fmt: skip
+    tables, lively, kept, remark = [], {}, {}, ""
     shown = tables_images.read_pictures(world.held.clips)
     if shown:
-        table, distances = tables_images.response_table(
-            painters[0], shown, drawn, scored, V, world.on_vico, better
+        table, distances, lively = tables_images.response_table(
+            painters[0], shown, drawn, scored, judges, name_of_V, world.on_vico, better
         )
         tables.append(table)
-    if folder:
-        shown = tables_images.read_pictures(held_out(read_clips(folder))[1])
-    if shown:
-        tables.append(tables_images.reenactment_table(painters, shown, V, name_of_V))
     else:
-        print(f"note      Table 2 left out: {folder or world.folder} has one picture a video; "
-              "--pictures names a folder with more")  # fmt: skip
-    return tables, distances
+        distances = kept_identity(painters[0], world.held, drawn, V, better)
+        remark = (f"1 - CSIM: {MOMENTS} rendered frames a clip against the portrait, by {name_of_V}; "
+                  "no other true frame is at hand.")  # fmt: skip
+    if options.pictures:
+        shown = tables_images.read_pictures(held_out(read_clips(options.pictures))[1])
+    if shown:
+        table, kept = tables_images.reenactment_table(painters, shown, judges, name_of_V)
+        tables.append(table)
+    else:
+        print(f"note      Table 2 left out: {options.pictures or world.folder} has one picture a "
+              "video; --pictures names a folder with more")  # fmt: skip
+    return Seen(tables, distances, lively, kept, remark)
+
+
+def counts(world):
+    r"""Clips of each held-out set.
+
+    Ours.
+
+    Args:
+        world: World.
+
+    Returns:
+        dict name of the set -> int.
+    """
+    sets = tables_motion.sets_of(world.held.clips)
+    return {tables_motion.SETS[split]: len(rows) for split, rows in sets.items()}
 
 
 def heading(world, samples, seed):
@@ -98,27 +152,11 @@ def heading(world, samples, seed):
     Returns:
         str.
     """
-    clips, sets = world.held.clips, tables_motion.sets_of(world.held.clips)
-    counts = ", ".join(f"{len(rows)} {tables_motion.SETS[s]}" for s, rows in sets.items())
-    frames = sum(len(x) for x in world.held.real)
-    return (f"## Tables on {world.folder.name}\n\n{len(clips)} held-out clips ({counts}), {frames} "
+    words = ", ".join(f"{count} {name}" for name, count in counts(world).items())
+    clips, frames = world.held.clips, sum(len(x) for x in world.held.real)
+    return (f"## Tables on {world.folder.name}\n\n{len(clips)} held-out clips ({words}), {frames} "
             f"frames; mean over {samples} samples a clip, seed {seed}; the reference is the "
             f"listener's first frame.\n")  # fmt: skip
-
-
-def write(folder, text, tables):
-    r"""tables.md and tables.csv.
-
-    Ours.
-
-    Args:
-        folder: OUT.
-        text: Markdown.
-        tables: list of Table.
-    """
-    for name, content in (("tables.md", text), ("tables.csv", to_csv(tables))):
-        with atomic(Path(folder) / name) as temporary:
-            temporary.write_text(content, encoding="utf-8")
 
 
 def variant(words):
@@ -160,6 +198,8 @@ def main(arguments=None):
     options = parser().parse_args(arguments)
     if options.samples < 1:
         raise ValueError(f"--samples is {options.samples}; allowed: >= 1")
+    if options.publish:
+        results.put(existing(options.readme, "--readme").read_text(encoding="utf-8"), "")
     trained, problems = find_methods(options.runs, [variant(words) for words in options.vary])
     for line in problems:
         print(line)
@@ -174,22 +214,46 @@ def main(arguments=None):
     )
     if not scored:
         raise ValueError(f"no method could be scored: {left_out or 'none was chosen by --only'}")
+    methods = [m for m in methods if m.name in drawn]
+    words = sys.argv[1:] if arguments is None else arguments
+    names = report(world, methods, scored, drawn, problems + left_out, options, words)
+    print(f"written   {options.out}: {', '.join([*results.FILES, *names])}")
+
+
+def report(world, methods, scored, drawn, left_out, options, words):
+    r"""Everything after the scores: tables, claims, record, figures and what is published.
+
+    Ours.
+
+    Args:
+        world: World.
+        methods: list of Method that were scored.
+        scored: list of Scored.
+        drawn: dict name -> Drawn.
+        left_out: lines about what was left out.
+        options: of the command line.
+        words: of the command line, for the record.
+
+    Returns:
+        list of the figures' names.
+    """
     painters = find_painters(options.runs) if options.images else []
-    images, distances = image_tables(
-        world, scored, drawn, painters, options.runs, options.pictures
-    )
-    left_out = problems + left_out
-    oracle, real = reference_rows(world)
-    tables = motion_tables(world, scored, oracle, real, distances) + images
-    text = "\n".join([heading(world, options.samples, options.seed), *map(to_markdown, tables)])
-    text += summary(scored, methods, oracle, world.held.clips, distances)
-    text += "".join(f"\n{line}\n" for line in left_out)
-    print(text)
-    write(options.out, text, tables)
-    rows = [oracle, *scored] if oracle else scored
+    painters, better = with_repair(painters, Path(options.runs)) if painters else ([], None)
+    seen, (oracle, real) = see(world, scored, drawn, painters, better, options), reference_rows(world)
+    tables = motion_tables(world, scored, oracle, real, seen) + seen.tables
     painter = painters[0] if painters else None
+    record = results.to_record(words, world, methods, painter, options, counts(world))
+    text = "\n".join([heading(world, options.samples, options.seed), *map(to_markdown, tables)])
+    text += summary(scored, methods, oracle, world.held.clips, seen.distances, painters, seen.kept)
+    text += "".join(f"\n{line}\n" for line in left_out) + results.record_to_markdown(record)
+    print(text)
+    results.write(options.out, text, to_csv(tables), record)
+    rows = [oracle, *scored] if oracle else scored
     names = figures.draw_all(world, methods, rows, drawn, painter, options)
-    print(f"written   {options.out}: {', '.join(['tables.md', 'tables.csv', *names])}")
+    if options.publish:
+        results.publish(options.out, options.publish, options.readme, figures.to_publish(names))
+        print(f"published {options.publish} and {options.readme}")
+    return names
 
 
 def parser():
@@ -211,6 +275,11 @@ def parser():
     top.add_argument("--only", nargs="+", metavar="WORD", help="methods whose name holds a word")
     top.add_argument("--pictures", help="folder with several pictures a video, for Table 2 (DATA)")
     top.add_argument("--no-images", dest="images", action="store_false", help="without Table 2")
+    top.add_argument("--inception", metavar="FILE", help="TorchScript Inception, for FID")
+    top.add_argument("--hopenet", metavar="FILE", help="official Hopenet, for diversity")
+    top.add_argument("--publish", metavar="FOLDER", help="also write what is checked in, as "
+                     "tutorials/results")  # fmt: skip
+    top.add_argument("--readme", default="README.md", help="to be renewed by it (%(default)s)")
     top.add_argument("--vary", nargs="+", default=[], metavar="steps=N,guidance=X",
                      help="further rows of each motion.pt, sampled otherwise")  # fmt: skip
     return top

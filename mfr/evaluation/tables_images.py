@@ -14,7 +14,8 @@ from mfr.coefficients import load_mat, to_motion
 from mfr.data import some_frames
 from mfr.evaluation import metrics, printed
 from mfr.evaluation.rendering import windows_at
-from mfr.evaluation.scores import NAN, Value, over_samples, standard_error
+from mfr.evaluation.scores import NAN, Value, over_clips, over_samples, standard_error
+from mfr.evaluation.tables_features import features
 from mfr.evaluation.tables_writing import Column, Row, Table
 
 PER_VIDEO = 15  # frames of a video without stills
@@ -74,13 +75,14 @@ class ImageScores:
     Ours.
 
     Args:
-        V: IdentityNet.
+        judges: Judges.
     """
 
-    def __init__(self, V):
-        self.V = V
+    def __init__(self, judges):
+        self.judges = judges
         self.values = {name: [] for name in ("ssim", "cpbd", "psnr", "csim", "id_distance")}
-        self.generated, self.real = [], []
+        self.pairs = {"frechet": [], "fid": []}  # (generated, real) features, a clip each
+        self.lively = []  # diversity over frames by Hopenet, a clip each
 
     def add(self, generated, real):
         r"""Score the frames of one clip.
@@ -92,50 +94,88 @@ class ImageScores:
         self.values["ssim"].append(metrics.ssim(generated, real))
         self.values["psnr"].append(metrics.psnr(generated, real))
         self.values["cpbd"].append(metrics.cpbd(generated))
-        ours, theirs = self.vectors(generated), self.vectors(to_images(real))
+        true = to_images(real)
+        ours, theirs = (features(self.judges.V, images) for images in (generated, true))
         self.values["csim"].append(metrics.csim(ours, theirs))
         self.values["id_distance"].append(metrics.id_distance(ours, theirs))
-        self.generated.append(ours)
-        self.real.append(theirs)
-
-    @torch.no_grad()
-    def vectors(self, images):
-        r"""V of every frame.
-
-        Args:
-            images: (N, 3, 256, 256) in [0, 1].
-
-        Returns:
-            (N, F) float64.
-        """
-        return torch.cat([self.V(part) for part in images.split(16)]).double().numpy()
+        self.pairs["frechet"].append((ours, theirs))
+        if self.judges.inception:
+            both = tuple(features(self.judges.inception, images) for images in (generated, true))
+            self.pairs["fid"].append(both)
+        if self.judges.hopenet:
+            rows = features(self.judges.hopenet, generated)
+            self.lively.append(metrics.diversity_frames(rows))
 
     def value(self, name):
         r"""Mean over all frames of all clips; the error takes a clip's mean as one draw.
 
         Args:
-            name: ssim | cpbd | psnr | csim | id_distance | frechet.
+            name: ssim | cpbd | psnr | csim | id_distance | frechet | fid | hopenet.
 
         Returns:
-            Value.
+            Value; NaN without the network that it wants.
         """
-        if name == "frechet":
-            rows = np.concatenate(self.generated), np.concatenate(self.real)
-            enough = len(rows[0]) > 1
-            return Value(metrics.frechet_distance(*rows) if enough else NAN, NAN, len(self.real))
+        if name == "hopenet":
+            return over_clips(self.lively)
+        if name in self.pairs:
+            return self._frechet(self.pairs[name])
         of_clip = [x.mean() for x in self.values[name]]
         error = standard_error(of_clip) if len(of_clip) > 1 else NAN
         return Value(float(np.concatenate(self.values[name]).mean()), error, len(of_clip))
 
+    def _frechet(self, pairs):
+        """All frames of all clips in one set."""
+        if sum(len(ours) for ours, _ in pairs) < 2:
+            return Value(NAN)
+        ours, theirs = (np.concatenate(rows) for rows in zip(*pairs))
+        return Value(metrics.frechet_distance(ours, theirs), NAN, len(pairs))
 
-COLUMNS = [
-    Column("SSIM", 4, "up", True), Column("CPBD", 3, "up"), Column("PSNR [dB]", 2, "up", True),
-    Column("Frechet(V)", 4, "down"), Column("CSIM", 4, "up"), Column("1 - CSIM", 4, "down", True),
-]  # fmt: skip
-NAMES = ("ssim", "cpbd", "psnr", "frechet", "csim", "id_distance")
+
+COLUMNS = {
+    "ssim": Column("SSIM", 4, "up", True), "cpbd": Column("CPBD", 3, "up"),
+    "psnr": Column("PSNR [dB]", 2, "up", True), "frechet": Column("Frechet(V)", 4, "down"),
+    "fid": Column("FID", 2, "down"), "csim": Column("CSIM", 4, "up"),
+    "id_distance": Column("1 - CSIM", 4, "down", True),
+    "hopenet": Column("diversity [Hopenet]", 4, "up"),
+}  # fmt: skip
 
 
-def reenactment_table(painters, pictures, V, name_of_V):
+def names_of(judges, moving=True):
+    r"""The numbers that some judges can give.
+
+    Ours.
+
+    Args:
+        judges: Judges.
+        moving: whether the frames of a clip follow a response, so that its liveliness counts.
+
+    Returns:
+        list of COLUMNS' names.
+    """
+    missing = set() if judges.inception else {"fid"}
+    missing |= set() if judges.hopenet and moving else {"hopenet"}
+    return [name for name in COLUMNS if name not in missing]
+
+
+def who_judged(judges, name_of_V):
+    r"""Which networks the numbers come from, in a sentence.
+
+    Ours.
+
+    Args:
+        judges: Judges.
+        name_of_V: what V is called.
+
+    Returns:
+        str.
+    """
+    inception = "the Inception of --inception" if judges.inception else "none (no --inception)"
+    hopenet = "the Hopenet of --hopenet" if judges.hopenet else "none (no --hopenet): angles alone"
+    return (f"Features: CSIM and Frechet(V) of {name_of_V}; FID of {inception}; diversity of "
+            f"{hopenet}. A number of one network means nothing beside another's.")  # fmt: skip
+
+
+def reenactment_table(painters, pictures, judges, name_of_V):
     r"""Each renderer on true coefficients.
 
     Ours: the renderer alone.
@@ -143,29 +183,33 @@ def reenactment_table(painters, pictures, V, name_of_V):
     Args:
         painters: list of Painter.
         pictures: list of Pictures.
-        V: IdentityNet.
+        judges: Judges.
         name_of_V: for the remark.
 
     Returns:
-        Table.
+        (Table, dict name -> id_distance Value).
     """
-    rows, frames = [], sum(len(one.index) for one in pictures)
+    rows, kept, names = [], {}, names_of(judges, moving=False)
     for painter in painters:
-        scores = ImageScores(V)
+        scores = ImageScores(judges)
         for one in pictures:
             windows = windows_at(one.motion, one.index, painter.window)
             scores.add(painter.paint(one.portrait, one.own, windows), one.real)
-        rows.append(Row((painter.name,), [scores.value(name) for name in NAMES]))
+        rows.append(Row((painter.name,), [scores.value(name) for name in names]))
+        kept[painter.name] = scores.value("id_distance")
+    frames = sum(len(one.index) for one in pictures)
     notes = [
         f"{frames} frames of {len(pictures)} clips, each from the clip's first picture and the "
-        f"true coefficients. V: {name_of_V}. Renderers are trained against this V or one like it, "
-        "so that CSIM flatters all of them alike."
+        "true coefficients. Renderers are trained against this V or one like it, so that CSIM "
+        "flatters all of them alike.",
+        who_judged(judges, name_of_V),
     ]
     return Table("table 2 renderer", "Table 2, renderer alone: self-reenactment", ("renderer",),
-                 COLUMNS, rows, notes)  # fmt: skip
+                 [COLUMNS[name] for name in names], rows, notes), kept  # fmt: skip
 
 
-def response_table(painter, pictures, drawn, scored, V, on_vico=False, repaired=None):
+def response_table(painter, pictures, drawn, scored, judges, name_of_V, on_vico=False,
+                   repaired=None):  # fmt: skip
     r"""Each method's first response, rendered, against the true frames.
 
     Paper: Table 2.
@@ -175,33 +219,32 @@ def response_table(painter, pictures, drawn, scored, V, on_vico=False, repaired=
         pictures: list of Pictures.
         drawn: dict name -> Drawn.
         scored: list of Scored, for the last column.
-        V: IdentityNet.
+        judges: Judges.
+        name_of_V: for the remark.
         on_vico: put the printed rows beside ours.
         repaired: Painter of PCHG's rows, or None.
 
     Returns:
-        (Table, dict name -> id_distance Value).
+        (Table, dict name -> id_distance Value, dict name -> Hopenet's diversity Value).
     """
-    columns = [*COLUMNS, Column("diversity [rad]", 4, "up")]
-    rows, distances = [], {}
+    rows, distances, lively, names = [], {}, {}, names_of(judges)
     for one in scored:
-        scores = ImageScores(V)
-        chosen = repaired if repaired and one.name.startswith("PCHG") else painter
+        scores = ImageScores(judges)
+        chosen = painter_of(one.name, painter, repaired)
         for shown in pictures:
             motion = drawn[one.name].motion[shown.clip][0]
             index = shown.index[shown.index < len(motion)]
             windows = windows_at(motion, index, chosen.window)
             images = chosen.paint(shown.portrait, shown.own, windows)
             scores.add(images, shown.real[: len(index)])
-        cells = [scores.value(name) for name in NAMES]
-        distances[one.name] = cells[-1]
+        distances[one.name] = scores.value("id_distance")
+        lively[one.name] = scores.value("hopenet")
+        cells = [scores.value(name) for name in names]
         rows.append(Row((one.name,), [*cells, over_samples(one.frames)]))
-    if on_vico:
-        for name, (s, c, p, f, i, d) in printed.TABLE_2.items():
-            cells = [Value(x) if x is not None else None for x in (s, c, p, f, 1 - i, i, d)]
-            rows.append(Row((f"{name}, as printed",), cells, False))
+    rows += _printed_rows(names) if on_vico else []
     notes = [
         f"Rendered by: {painter.name}; D_test and D_ood together, first sample of each clip.",
+        who_judged(judges, name_of_V),
     ]
     if repaired:
         notes.append(
@@ -209,5 +252,33 @@ def response_table(painter, pictures, drawn, scored, V, on_vico=False, repaired=
             "the pictures at hand, which are not neighbours in time."
         )
     notes += printed.MISPRINTS["Table 2"] if on_vico else ()
+    columns = [*(COLUMNS[name] for name in names), Column("diversity [rad]", 4, "up")]
     return Table("table 2", "Table 2: rendered responses", ("method",), columns, rows,
-                 notes), distances  # fmt: skip
+                 notes), distances, lively  # fmt: skip
+
+
+def _printed_rows(names):
+    """The paper's rows; its FID and diversity only where the same networks judge ours."""
+    rows = []
+    for name, (ssim, cpbd, psnr, fid, distance, diversity) in printed.TABLE_2.items():
+        known = {"ssim": ssim, "cpbd": cpbd, "psnr": psnr, "fid": fid, "csim": 1 - distance,
+                 "id_distance": distance, "hopenet": diversity}  # fmt: skip
+        cells = [Value(known[key]) if key in known else None for key in names]
+        rows.append(Row((f"{name}, as printed",), [*cells, None], False))
+    return rows
+
+
+def painter_of(name, painter, repaired):
+    r"""Who renders a method's responses.
+
+    Ours.
+
+    Args:
+        name: of the method.
+        painter: Painter of all rows.
+        repaired: Painter of PCHG's rows, or None.
+
+    Returns:
+        Painter.
+    """
+    return repaired if repaired and name.startswith("PCHG") else painter

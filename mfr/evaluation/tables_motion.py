@@ -95,7 +95,7 @@ def table_1b(scored, clips, ranked=()):
                  ("method", "set"), columns, rows, notes)  # fmt: skip
 
 
-def table_4(scored, clips, images=None, on_vico=False, ranked=()):
+def table_4(scored, clips, images=None, on_vico=False, ranked=(), lively=None):
     r"""The ablation: mean of the test sets' FD, identity and diversity.
 
     Paper: Table 4, which is the unweighted mean of D_test and D_ood.
@@ -106,6 +106,7 @@ def table_4(scored, clips, images=None, on_vico=False, ranked=()):
         images: name -> id_distance (Value) of rendered responses, or None.
         on_vico: put the printed rows beside ours.
         ranked: names of the rows that may be best.
+        lively: name -> diversity over frames (Value) by Hopenet's features, or None.
 
     Returns:
         Table.
@@ -113,20 +114,23 @@ def table_4(scored, clips, images=None, on_vico=False, ranked=()):
     columns = [*(Column(part, 2, "down", True) for part in PARTS),
                Column("1 - CSIM", 3, "down"), Column("diversity [rad]", 4, "up", True),
                Column("spread", 3, "", True)]  # fmt: skip
+    columns += [Column("diversity [Hopenet]", 4, "up")] if lively else []
     members, rows = list(sets_of(clips).values()), []
     everyone = [i for part in members for i in part]
     for one in scored:
         cells = [fd_macro(one, part, members) for part in PARTS]
         cells += [(images or {}).get(one.name), over_samples([one.frames[i] for i in everyone]),
                   over_clips([one.spread[i] for i in everyone])]  # fmt: skip
+        cells += [lively.get(one.name)] if lively else []
         rows.append(Row((one.name,), cells, one.name in ranked))
     if on_vico:
         for name, values in printed.TABLE_4.items():
-            cells = [None if x is None else Value(x) for x in values]
-            rows.append(Row((f"{name}, as printed",), [*cells, None], False))
+            *cells, diversity = [None if x is None else Value(x) for x in values]
+            cells += [None, None, *([diversity] if lively else [])]
+            rows.append(Row((f"{name}, as printed",), cells, False))
     notes = [
-        "diversity: standard deviation of the angles over frames (the paper's uses Hopenet's "
-        "features, in other units); it cannot tell one lively response from many different ones. "
+        "diversity: standard deviation over frames, of the angles (the paper's is of Hopenet's "
+        "features, in other units: --hopenet FILE); it cannot tell one lively response from many. "
         "spread: distance between samples in standard deviations, 0 if deterministic."
     ]
     return Table("table 4", "Table 4: ablation, mean of the test sets", ("method",), columns, rows,
