@@ -255,6 +255,7 @@ def test_attitude_is_dropped_with_the_given_share(generator):
 def test_listener_is_blurred_by_the_given_noise_and_nothing_else_is(generator):
     clips, std = 500, 1.5
     cond = condition(clips, 1)
+    cond = cond._replace(identity=17 * cond.identity)  # of which the direction counts
     blurred = fam.blur_listener(cond, std, generator)
     direction = F.normalize(cond.identity, dim=-1) * math.sqrt(V)
     for found, clean in ((blurred.identity, direction), (blurred.reference, cond.reference)):
@@ -280,7 +281,7 @@ def test_a_frame_sees_as_far_as_its_two_filters_reach():
     assert torch.equal(alone(x), alone.embed(x))
 
 
-def test_restmoves_its_features_and_keeps_its_mask_bool():
+def test_condition_moves_its_features_and_keeps_its_mask_bool():
     mask = torch.ones(B, L, dtype=torch.bool)
     moved = condition(mask=mask).to(torch.float32)
     assert [x.dtype for x in moved] == [torch.float32] * 5 + [torch.bool]
@@ -422,7 +423,7 @@ def test_samples_of_a_clip_are_independent(config, masked):
         torch.testing.assert_close(together[k::samples], alone, **EXACT)
 
 
-def test_prepared_restgives_the_same_and_is_not_read_again(config, batch):
+def test_prepared_condition_gives_the_same_and_is_not_read_again(config, batch):
     model = random_model(config)
     x_t, t, cond = batch
     prepared = model.prepare(cond)

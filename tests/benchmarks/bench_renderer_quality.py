@@ -47,6 +47,7 @@ class Case(NamedTuple):
     windows: Tensor  # (N, 27, 70), the frame in the middle
     truth: Tensor  # (N, 3, 256, 256) in [0, 1]
     driver: Tensor  # (N, 3, 256, 256), who made the motion: for self-reenactment the truth
+    person: int  # of the portrait
 
 
 class Unseen:
@@ -91,7 +92,8 @@ class Unseen:
         driver = frames.images(target)
         truth = self.draw(portrait, frames.windows[target, middle]) if cross else driver
         own = frames.windows[portrait, middle]
-        return Case(frames.images(portrait[None])[0], own, frames.windows[target], truth, driver)
+        picture, person = frames.images(portrait[None])[0], int(frames.person[portrait])
+        return Case(picture, own, frames.windows[target], truth, driver, person)
 
     def draw(self, portrait, motion):
         r"""The person of a still in motion (N, 70), by the rasterizer: (N, 3, 256, 256)."""
@@ -150,8 +152,8 @@ def cost(network, case, seconds):
     window = narrow(case.windows, network.config.window)[:1]
     work = gflop(network, encoded, window)
     fast = network.to(memory_format=torch.channels_last)
-    speed = frames_per_second(fast, encoded, window, seconds) if seconds else float("nan")
-    return [f"{speed:.1f}", f"{work:.2f}", f"{count:.2f}"]
+    speed = f"{frames_per_second(fast, encoded, window, seconds):.1f}" if seconds else "-"
+    return [speed, f"{work:.2f}", f"{count:.2f}"]
 
 
 def table(head, rows):
