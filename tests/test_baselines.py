@@ -233,25 +233,37 @@ def test_loss_falls_and_a_resumed_run_is_the_run_in_one_go(vico_folder, tmp_path
     half = trainer("b")
     for _ in range(17):
         half.update()
-    half.save()
+    half.save(1.5)
     other = trainer("b")
     other.resume()
-    assert other.step == 17
+    assert other.step == 17 and other.best == 1.5
     for _ in range(23):
         other.update()
     for name, value in whole.baseline.state_dict().items():
         assert torch.equal(value, other.baseline.state_dict()[name]), name
 
 
+def test_weights_are_kept_from_where_the_held_out_loss_was_lowest(vico_folder, tmp_path, capsys):
+    config = BaselineConfig(kind="lstm", **SIZES, steps=4, batch_size=3)
+    trainer, values = training.Trainer(config, vico_folder, tmp_path, torch.device("cpu")), [9, 5]
+    trainer.held_out_loss = lambda: values.pop(0) if values else 7 + trainer.step
+    training.train(trainer)  # 9 before the first step, 5 after it, then 9, 10, 11
+    _, kept = training.load(tmp_path / "lstm.pt")
+    _, last = training.load(tmp_path / "lstm" / "last.pt")
+    assert (kept["step"], kept["held_out"]) == (1, 5)
+    assert (last["step"], last["best"]) == (4, 5)
+    assert "held-out loss 11.0000, at best 5.0000" in capsys.readouterr().out
+
+
 def test_command_trains_and_its_file_is_the_method(vico_folder, tmp_path, capsys):
-    words = f"train lstm --data {vico_folder} --run {tmp_path / 'r'} --steps 2 --hidden 5"
+    words = f"train lstm --data {vico_folder} --run {tmp_path / 'r'} --steps 1 --hidden 5"
     training.main([*words.split(), "--batch-size", "3", "--device", "cpu"])
     assert "held out" in capsys.readouterr().out
     (method,), problems = methods.find_methods(tmp_path)
     assert problems == []
     assert method.name == "w/o DIFF (LSTM) · r" and method.deterministic
     baseline, content = training.load(tmp_path / "r" / "lstm.pt")
-    assert content["step"] == 2 and baseline.config.hidden == 5
+    assert content["step"] == 1 and baseline.config.hidden == 5
     with pytest.raises(ValueError, match="trained with .*hidden=5.*; now asked for .*hidden=7"):
         words = words.replace("--hidden 5", "--hidden 7 --batch-size 3 --device cpu --resume")
         training.main(words.split())

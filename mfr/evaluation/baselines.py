@@ -33,7 +33,7 @@ class BaselineConfig:
     dropout: float = 0.1  # between LSTM layers
     identity_dim: int = 128  # length of V(I_l); lstm alone uses it
     window: int = 90  # frames of a training sequence
-    steps: int = 4000
+    steps: int = 1600  # a few hundred clips are known by heart soon after
     batch_size: int = 16  # windows
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
@@ -42,9 +42,10 @@ class BaselineConfig:
 
 
 DEFAULTS = {
-    "vico": BaselineConfig(steps=20000),  # absolute values, hidden in a state: slow to learn
+    "vico": BaselineConfig(steps=4000),  # absolute values, hidden in a state: slow to learn
     "pchg": BaselineConfig(kind="pchg", layers=4),
-    "lstm": BaselineConfig(kind="lstm", hidden=128, window=40, batch_size=32, learning_rate=1e-3),
+    "lstm": BaselineConfig(kind="lstm", hidden=128, window=40, batch_size=32, learning_rate=1e-3,
+                           steps=600),
 }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 r"""Training of the compared systems: one loop, files that a kill cannot halve, resume bit for bit.
 
-RUN/KIND.pt is what the tables need; RUN/KIND/last.pt is what --resume needs.
+RUN/KIND.pt is what the tables need, as it was where the held-out loss was lowest; RUN/KIND/last.pt
+is what --resume needs.
 """
 
 import argparse
@@ -103,7 +104,7 @@ class Trainer:
         )
         self.draw = torch.Generator().manual_seed(config.seed)
         self.noise = torch.Generator(device).manual_seed(config.seed)
-        self.step = 0
+        self.step, self.best = 0, math.inf
 
     @property
     def weights_file(self):
@@ -156,11 +157,18 @@ class Trainer:
             total += float(self.baseline.loss(listener.to(self.device), cond.to(self.device), None))
         return total / HELD_OUT_BATCHES
 
-    def save(self):
-        r"""Write both files."""
-        save(self.weights_file, self.baseline, step=self.step)
-        save(self.state_file, self.baseline, step=self.step, draw=self.draw.get_state(),
-             noise=self.noise.get_state(), optimizer=self.optimizer.state_dict())  # fmt: skip
+    def save(self, value):
+        r"""Write the state, and the weights if they are the best so far.
+
+        Args:
+            value: held-out loss.
+        """
+        if value < self.best:
+            self.best = value
+            save(self.weights_file, self.baseline, step=self.step, held_out=value)
+        save(self.state_file, self.baseline, step=self.step, best=self.best,
+             draw=self.draw.get_state(), noise=self.noise.get_state(),
+             optimizer=self.optimizer.state_dict())  # fmt: skip
 
     def resume(self):
         r"""Go on from last.pt, if it is there.
@@ -178,7 +186,7 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.draw.set_state(state["draw"].cpu())
         self.noise.set_state(state["noise"].cpu())
-        self.step = state["step"]
+        self.step, self.best = state["step"], state["best"]
         print(f"resumed   at step {self.step}")
 
 
@@ -201,10 +209,10 @@ def train(trainer):
         running = loss if running is None else running + (loss - running) / seen
         if trainer.step % every == 0 or trainer.step == steps:
             value, pace = trainer.held_out_loss(), time.monotonic() - began
-            trainer.save()
+            trainer.save(value)
             print(f"step {trainer.step:>6}/{steps}   loss {running:.4f}   held out {value:.4f}   "
                   f"{(trainer.step - first) / pace:.1f} steps/s", flush=True)  # fmt: skip
-    print(f"done      {trainer.weights_file}")
+    print(f"done      held-out loss {value:.4f}, at best {trainer.best:.4f}: {trainer.weights_file}")
     return value
 
 
