@@ -123,8 +123,7 @@ def load(path):
 
 def narrow(windows, size):
     r"""The middle of wider windows: (N, 27, 70) -> (N, size, 70)."""
-    first = (windows.shape[1] - size) // 2
-    return windows[:, first : first + size]
+    return windows.narrow(1, (windows.shape[1] - size) // 2, size)
 
 
 def paint(network, case):
@@ -158,8 +157,8 @@ def cost(network, case, seconds):
 
 def table(head, rows):
     r"""Lines of a Markdown table."""
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return [f"| {' | '.join(row)} |" for row in lines]
+    rule = ["---", *["---:"] * (len(head) - 1)]
+    return [f"| {' | '.join(row)} |" for row in (head, rule, *rows)]
 
 
 def cells(values):
@@ -168,7 +167,7 @@ def cells(values):
 
 
 def differences(scores, first):
-    r"""Rows: each renderer's scores less the first one's, with the standard error over portraits."""
+    r"""Rows: scores less those of the first renderer, with the standard error over portraits."""
     rows = []
     for name, parts in scores.items():
         row = [name]
@@ -237,9 +236,9 @@ def main():
     networks = {name: load(path) for name, _, path in named}
     unseen, out = Unseen(options.data), Path(options.out)
     if not options.no_figures:
-        only = {name: network for name, (network, _) in networks.items()}
-        draw_faces(out / "faces.png", unseen, only)
-        draw_strip(out / "strip.png", unseen, only)
+        bare = {name: network for name, (network, _) in networks.items()}
+        draw_faces(out / "faces.png", unseen, bare)
+        draw_strip(out / "strip.png", unseen, bare)
         print(f"drawn     {out / 'faces.png'}, {out / 'strip.png'}", flush=True)
     text = "\n".join(report(unseen, networks, options)) + "\n"
     with files.atomic(out / "renderers.md") as temporary:
