@@ -16,11 +16,13 @@ import torch
 from scipy import stats
 
 from mfr.evaluation import (
-    aims, attitude_classifier, behaviour, figures, printed, responses, scores, tables,
-    tables_images, tables_motion, tables_writing, world,
+    aims, attitude_classifier, behaviour, figures, figures_paper, printed, responses, scores,
+    tables, tables_features, tables_images, tables_motion, tables_writing, world,
 )  # fmt: skip
 from mfr.evaluation.methods import Method, freeze
+from mfr.evaluation.rendering import Painter
 from mfr.evaluation.scores import NAN, Scored, Value
+from mfr.evaluation.tables_features import Judges
 from mfr.evaluation.tables_writing import Column, Row, Table
 
 
@@ -227,9 +229,46 @@ def test_aims_and_claims_are_held_or_missed_by_the_numbers(rng, clips):
     assert held["seam velocity"] == "held" and held["seam acceleration"] == "MISSED"  # NaN
     worse = one._replace(name="w/o FAM", frames=[x / 2 for x in one.frames],
                          fd=[{p: v + 1 for p, v in row.items()} for row in one.fd])  # fmt: skip
-    lines = aims.claims(one, [worse], clips, {"MFR-Net": Value(0.3), "w/o FAM": Value(0.2)})
-    assert [line[2:8].strip() for line in lines] == ["held", "held", "held", "MISSED"]
-    assert "angle +1.00, exp +1.00, trans +1.00" in lines[1]
+    distances = {"MFR-Net": Value(0.3), "w/o FAM": Value(0.2)}
+    lines = aims.claims(one, [worse], clips, distances, oracle)
+    held = [line[2:8].strip() for line in lines]
+    assert held == ["held", "held", "held", "held", "held", "MISSED"]
+    assert "angle +1.00, exp +1.00, trans +1.00; the oracle's own gain: +1.00" in lines[1]
+    assert "each attitude than w/o FAM on D_ood (people unseen in training)" in lines[4]
+    assert "1.00 (positive +1.00, neutral +1.00, negative +1.00)" in lines[4]
+    one_only = worse._replace(spread=[0.0] * 12)
+    assert "unlike w/o FAM; spread" in aims.claims(one, [one_only], clips, {})[1]
+    assert "not tested" in aims.claims(one, [worse], clips, {})[-1]
+
+
+def test_one_attitude_lost_is_a_claim_missed(rng, clips):
+    one = made_up(rng, "MFR-Net", clips, 3)
+    worse = [{p: v + (1 if clip.attitude != "neutral" else -0.01) for p, v in row.items()}
+             for row, clip in zip(one.fd, clips)]  # fmt: skip
+    lines = aims.claims(one, [one._replace(name="PCHG", fd=worse)], clips, {})
+    found = [line[2:8].strip() for line in lines if " on D_test" in line]
+    assert found == ["held", "MISSED"]  # nearer in all, not under each
+
+
+def test_identity_loss_is_judged_by_pairs_of_renderers():
+    def painter(name, with_loss, key="1"):
+        return Painter(name, None, 1, with_loss, key)
+
+    kept = {"a": Value(0.1), "b": Value(0.2), "portrait unchanged": Value(0.0)}
+    pair = [painter("a", True), painter("b", False), painter("portrait unchanged", True, "")]
+    assert aims.identity_loss(pair, kept) == [
+        "* held   identity kept better by a than by b, 1 - CSIM: 0.1000 (< 0.2000)"
+    ]
+    assert "no renderer.pt with identity_weight 0" in aims.identity_loss(pair[:1], kept)[0]
+    assert "no pictures" in aims.identity_loss(pair, {})[0]
+
+
+def test_rivals_that_were_not_run_are_named(rng, clips):
+    rivals = [made_up(rng, f"{name} · a", clips, 2) for name in ("ViCo", "w/o DIFF (LSTM)")]
+    lines = aims.untested(rivals)
+    assert [line.partition("against ")[2] for line in lines] == [
+        "PCHG: no run of it", "w/o FAM: no run of it"
+    ]  # fmt: skip
 
 
 # ---- the paper's numbers ----
@@ -244,6 +283,17 @@ def test_printed_averages_that_no_weights_give():
         assert f"{average[2]:.2f}" in printed.MISPRINTS["Table 1"][0]
     pair = [printed.TABLE_1["ViCo", "test"], printed.TABLE_1["PCHG", "test"]]
     assert not printed.weights_exist(pair, tolerance=0.05)
+    for split in ("test", "ood"):  # angle and exp alone: no average of theirs is impossible
+        rows = {name: [tuple(cells[:2]) for cells in row] for (name, of_set), row
+                in printed.TABLE_1.items() if of_set == split}  # fmt: skip
+        for a, b in (("ViCo", "PCHG"), ("ViCo", "MFR-Net"), ("PCHG", "MFR-Net")):
+            assert not printed.weights_exist([rows[a], rows[b]])
+    weights = ((0.385, 0.345, 0.27), (0.76, 0.22, 0.02))
+    for name, shares in zip(("ViCo", "PCHG"), weights):
+        row = printed.TABLE_1[name, "ood"]
+        for i in range(3):
+            total = sum(w * cell[i] for w, cell in zip(shares, row))
+            assert total == pytest.approx(row[3][i], abs=0.05)
     for row, weights in zip(pair, ((0.653, 0.264, 0.083), (0.28, 0.17, 0.55))):
         for i in range(3):
             total = sum(w * cell[i] for w, cell in zip(weights, row))
@@ -421,7 +471,7 @@ def test_image_scores_are_the_metrics_means(rng):
     def V(images):
         return images.mean((2, 3)) + torch.tensor([1.0, 0.0, 0.0])
 
-    gathered, values = tables_images.ImageScores(V), []
+    gathered, values = tables_images.ImageScores(Judges(V)), []
     for count in (2, 1):
         real = rng.integers(0, 255, size=(count, 64, 64, 3), dtype=np.uint8)
         fake = tables_images.to_images(real[:, ::-1])
@@ -431,6 +481,98 @@ def test_image_scores_are_the_metrics_means(rng):
     csim, distance = gathered.value("csim").mean, gathered.value("id_distance").mean
     assert csim + distance == pytest.approx(1) and csim == pytest.approx(1)
     assert gathered.value("frechet").mean == pytest.approx(0, abs=1e-9)
+    assert math.isnan(gathered.value("fid").mean) and math.isnan(gathered.value("hopenet").mean)
+
+
+class Corners(torch.nn.Module):
+    """Four pixels as features, from bytes, as the public Inception programs are called."""
+
+    def forward(self, images, return_features: bool = False):
+        assert images.dtype == torch.uint8
+        corners = images[:, :, ::255, ::255].flatten(1).float()
+        return corners if return_features else corners.mean(1)
+
+
+class Plain(torch.nn.Module):
+    def forward(self, images):
+        return images.float().mean(3).mean(2)
+
+
+@pytest.mark.parametrize("network", [Corners, Plain])
+def test_inception_sees_bytes_and_gives_the_fid(network, rng, tmp_path):
+    from mfr.evaluation import metrics
+
+    torch.jit.script(network()).save(str(tmp_path / "inception.pt"))
+    judge = tables_features.load_inception(tmp_path / "inception.pt")
+    real = rng.integers(0, 255, size=(5, 256, 256, 3), dtype=np.uint8)
+    fake = real[::-1] // 2
+    scores_ = tables_images.ImageScores(Judges(lambda x: x.mean((2, 3)) + 1, judge, judge))
+    for part in (slice(0, 2), slice(2, 5)):
+        scores_.add(tables_images.to_images(fake[part]), real[part])
+
+    def rows(images):
+        images = images.astype(float)
+        if network is Plain:
+            return images.mean((1, 2))
+        return images[:, ::255, ::255].transpose(0, 3, 1, 2).reshape(5, -1)
+
+    expected = metrics.frechet_distance(rows(fake), rows(real))
+    assert scores_.value("fid").mean == pytest.approx(expected, rel=1e-4)
+    lively = [rows(fake)[:2].std(0).mean(), rows(fake)[2:].std(0).mean()]
+    assert scores_.value("hopenet").mean == pytest.approx(np.mean(lively), rel=1e-4)
+
+
+def test_inception_that_is_none_is_refused(tmp_path):
+    (tmp_path / "a.pt").write_bytes(b"no program")
+    with pytest.raises(ValueError, match="--inception .*a.pt: is no TorchScript program"):
+        tables_features.load_inception(tmp_path / "a.pt")
+    torch.jit.script(torch.nn.Identity()).save(str(tmp_path / "b.pt"))
+    with pytest.raises(ValueError, match=r"b.pt: does not map uint8 .*; allowed: \(2, F\)"):
+        tables_features.load_inception(tmp_path / "b.pt")
+
+
+def test_hopenets_features_are_its_pooled_ones(tmp_path):
+    from mfr.official.hopenet import Hopenet
+
+    torch.save(Hopenet().state_dict(), tmp_path / "hopenet.pkl")
+    found = tables_features.load_hopenet(tmp_path / "hopenet.pkl")(torch.zeros(1, 3, 256, 256))
+    assert found.shape == (1, 2048) and float(found.min()) >= 0  # after a ReLU and a mean
+
+
+def test_the_report_says_who_judged():
+    columns = tables_images.names_of(Judges(None))
+    assert "fid" not in columns and "hopenet" not in columns and "frechet" in columns
+    assert set(tables_images.names_of(Judges(None, len, len))) == set(tables_images.COLUMNS)
+    assert "none (no --inception)" in tables_images.who_judged(Judges(None), "V")
+    text = tables_images.who_judged(Judges(None, len, len), "V")
+    assert "the Inception of --inception" in text and "the Hopenet of --hopenet" in text
+
+
+def test_printed_fid_stands_only_beside_another_fid():
+    for judges, there in ((Judges(None), False), (Judges(None, len, len), True)):
+        names = tables_images.names_of(judges)
+        row = next(r for r in tables_images._printed_rows(names) if r.head[0].startswith("MFR"))
+        means = [cell.mean for cell in row.cells if cell]
+        assert (20.08 in means) == there == (0.28 in means)
+
+
+# ---- the paper's figures ----
+
+
+def test_speed_after_phrases_is_the_planted_one():
+    motion = np.zeros((2, 80, 70))
+    motion[:, 31:, 1] = 0.5  # jumps from frame 30 to 31
+    curve = figures_paper.speed_after([motion], [[20.2, 70.0]])  # the second leaves the clip
+    assert np.flatnonzero(curve).tolist() == [9] and curve[9] == pytest.approx(15)
+    assert figures_paper.speed_after([motion], [[70.0]]) is None
+
+
+def test_moments_shown_are_those_that_differ_most(rng):
+    motions = np.zeros((3, 20, 70))
+    for frame in (4, 13, 17):
+        motions[:, frame] = rng.normal(size=(3, 70))
+    assert figures_paper.most_different(motions, 4).tolist() == [4, 5, 13, 17]
+    assert len(figures_paper.most_different(motions[:, :1], 6)) == 1
 
 
 # ---- the command ----
@@ -452,7 +594,7 @@ def quick():
         patch.setattr(world, "train_classifier", functools.partial(
             attitude_classifier.train_classifier, steps=2))  # fmt: skip
         patch.setattr(tables_images, "PER_VIDEO", 2)
-        patch.setattr(figures, "STRIP_MOMENTS", 1)
+        patch.setattr(figures_paper, "MOMENTS", 1)
         yield
 
 
@@ -480,8 +622,8 @@ def test_command_writes_tables_and_figures(made):
     assert "2 held-out clips (1 D_test, 1 D_ood), 100 frames; mean over 2 samples" in text
     assert "as printed" in text  # the folder does not say that it is synthetic
     names = {path.name for path in (root / "out").glob("*.png")}
-    assert {"scores.png", "samples.png", "attitudes_MFR-Net_a.png",
-            "faces_samples_MFR-Net_a.png"} <= names  # fmt: skip
+    assert names == {"scores.png", "samples.png", "patterns_MFR-Net_a.png",
+                     "diversity_MFR-Net_a.png", "attitudes_MFR-Net_a.png"}  # fmt: skip
 
 
 def test_command_again_gives_the_same_file_from_kept_draws(made, monkeypatch):

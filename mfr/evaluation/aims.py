@@ -18,8 +18,8 @@ POINTS, FRAMES, STYLE, SEAM = 3.0, 1.0, 0.8, 1.05
 RIVALS = ("ViCo", "PCHG", "w/o DIFF", "w/o FAM")
 WHY_FD = (
     "FD judges one drawn response against the one that happened. Where the oracle's own gain is "
-    "below 0, the true distribution itself loses to that rival: whoever answers as people do cannot "
-    "win there, and the energy score is the fair judge."
+    "below 0, the true distribution itself loses to that rival: whoever answers as people do "
+    "cannot win there, and the energy score is the fair judge."
 )
 
 
@@ -129,7 +129,7 @@ def claims(one, rivals, clips, distances, oracle=None):
                              f"> {others:.4f}", frames > others, 4))  # fmt: skip
         spread, theirs = (over_clips([s.spread[i] for i in everyone]).mean for s in (one, rival))
         if theirs == 0:
-            lines.append(verdict(f"many responses to one speaker, {rival.name} has one: spread",
+            lines.append(verdict(f"several responses to one speaker, unlike {rival.name}; spread",
                                  spread, "> 0", spread > 0))  # fmt: skip
         for split, rows in members.items():
             lines += _nearer(one, rival, oracle, clips, split, rows)
@@ -191,7 +191,9 @@ def identity_loss(painters, kept):
     ]  # fmt: skip
     if lines:
         return lines
-    why = "no renderer.pt with identity_weight 0 among the runs" if kept else "no pictures"
+    why = "no renderer.pt with identity_weight 0 in the runs" if kept else (
+        "no pictures of other moments (--pictures FOLDER)"
+    )
     return [f"* not tested  the identity loss (w/o L_identity, Table 4): {why}"]
 
 

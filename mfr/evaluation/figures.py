@@ -1,4 +1,4 @@
-r"""Pictures beside the tables: scores as bars, samples of every method as curves, and the paper's."""
+r"""Pictures beside the tables: scores as bars, samples of all methods, the paper's figures."""
 
 from pathlib import Path
 

@@ -2,8 +2,8 @@ r"""Colours, empty sheets and files of the figures; matplotlib is loaded only wh
 
 from mfr.files import atomic
 
-INK = {"positive": "#2a7f62", "neutral": "#5a6270", "negative": "#b4443c"}
-SAMPLES = ("#3b6ea5", "#d08a1d", "#2a7f62", "#a3476f")
+INK = {"positive": "#2a7f62", "neutral": "#3b6ea5", "negative": "#b4443c"}
+SAMPLES = ("#1f5fae", "#e08a00", "#1d8a4e", "#c02f7a")
 
 
 def save(figure, path):

@@ -18,7 +18,7 @@ CURVES = (("pitch [rad]", 0), ("yaw [rad]", 1), ("smile (exp 1)", 4), ("frown (e
 NEUTRAL = {"smile (exp 1)": "exp 1", "frown (exp 4)": "exp 4"}  # where exp is not our world's
 LINES, MOMENTS = 4, 6  # samples drawn as lines or faces, moments shown as faces
 EDGE = 28  # pixels cut off a face's frame on each side
-LOUDNESS = 44  # of the 45 audio features
+ENERGY = 42  # of the 45 audio features
 
 
 def plot_patterns(path, motion, world, name, chosen):
@@ -40,9 +40,10 @@ def plot_patterns(path, motion, world, name, chosen):
         _one_clip(axes[0][column], motion[i], world, i, name)
         if world.oracle:
             _after_phrases(axes[1][column], motion, world, world.held.clips[i].attitude, name)
-    axes[0][0].legend(fontsize=7, frameon=False, loc="upper left")
+    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside upper center", ncols=4,
+                  fontsize=8, frameon=False)  # fmt: skip
     if world.oracle:
-        axes[1][0].legend(fontsize=7, frameon=False)
+        axes[1][0].legend(fontsize=7, frameon=False, loc="lower right")
     save(figure, path)
 
 
@@ -60,7 +61,7 @@ def _one_clip(axis, samples, world, i, name):
     for n, row in enumerate(samples[:LINES, :, k]):
         axis.plot(seconds, row, color=colour, lw=1, alpha=0.85, label=None if n else name)
     axis.plot(seconds, real[:, k], color="black", lw=1.3, ls=":", label="what happened")
-    heard = world.held.conditions[i].audio[0, :, LOUDNESS].numpy()
+    heard = world.held.conditions[i].audio[0, :, ENERGY].numpy()
     below = axis.twinx()  # the speaker's sound along the foot of the panel
     span = np.ptp(heard) or 1.0
     below.fill_between(seconds, 0, (heard - heard.min()) / span, color="#7a4fb0", alpha=0.15, lw=0)
@@ -146,7 +147,7 @@ def plot_attitudes(path, motions, held, i, painter, name, ours=True):
         ours: whether exp 1 and exp 4 are a smile and a frown.
     """
     rows = [(attitude, INK[attitude], motion) for attitude, motion in motions.items()]
-    title = f"{name}: one speaker, one listener, three attitudes (bold: mean of the samples)"
+    title = f"{name}: one speaker and listener, three attitudes (bold: mean; faces: first sample)"
     _curves_and_faces(path, rows, held, i, painter, title, ours)
 
 
@@ -172,9 +173,7 @@ def plot_diversity(path, samples, held, i, painter, name, ours=True):
 
 def _curves_and_faces(path, rows, held, i, painter, title, ours, truth=None):
     """Four coefficients over time; below, faces of each row's first motion at marked moments."""
-    length = rows[0][2].shape[1]
-    index = torch.linspace(0, length - 1, MOMENTS + 1).round().long()[1:] if length > 1 else [0]
-    index = torch.as_tensor(index)
+    index = most_different(np.stack([motion[0] for _, _, motion in rows]), MOMENTS)
     face = 1.45 * len(rows) + 0.3 if painter else 0
     figure, _ = sheet(0, 0, 11, 2.6 + face)
     parts = figure.subfigures(2, 1, height_ratios=[2.6, face]) if painter else [figure]
@@ -187,6 +186,24 @@ def _curves_and_faces(path, rows, held, i, painter, title, ours, truth=None):
         own = torch.as_tensor(held.real[i][0], dtype=torch.float32)
         _faces(parts[1], rows, index, painter, picture, own)
     save(figure, path)
+
+
+def most_different(motions, count):
+    r"""Of equal spans of time, the frame of each in which motions differ most.
+
+    Ours: differences in the standard deviation of each coefficient, so that none prevails.
+
+    Args:
+        motions: (R, L, 70).
+        count: spans; fewer where there are fewer frames.
+
+    Returns:
+        int64 (count,).
+    """
+    scale = motions.std(axis=(0, 1)) + 1e-9
+    apart = ((motions - motions.mean(0)) / scale).var(axis=0).sum(axis=1)  # (L,)
+    spans = np.array_split(np.arange(len(apart)), min(count, len(apart)))
+    return torch.tensor([int(span[apart[span].argmax()]) for span in spans])
 
 
 def _curves(axis, rows, k, truth, index):

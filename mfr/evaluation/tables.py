@@ -4,11 +4,12 @@ r"""One command for every table: finds the methods, draws their responses, score
 
 DATA is a ViCo-layout folder; RUNS holds runs of train_mfr.py and mfr.evaluation.baselines. What was
 drawn is kept in OUT/draws, so that a second call takes up where the first was stopped. Written are
-tables.md, tables.csv, record.json and figures; --publish tutorials/results copies what is checked in
-and renews the results in README.md.
+tables.md, tables.csv, record.json and figures; --publish tutorials/results copies what is checked
+in and renews the results in README.md.
 """
 
 import argparse
+import math
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -20,10 +21,11 @@ from mfr.evaluation.aims import summary
 from mfr.evaluation.baselines_background import with_repair
 from mfr.evaluation.methods import find_methods, trivial_methods
 from mfr.evaluation.rendering import find_painters
+from mfr.evaluation.responses import Drawn
 from mfr.evaluation.tables_features import Judges, load_hopenet, load_inception
 from mfr.evaluation.tables_identity import MOMENTS, kept_identity
 from mfr.evaluation.tables_writing import to_csv, to_markdown
-from mfr.evaluation.world import read_world, reference_rows, score_all
+from mfr.evaluation.world import ORACLE, read_world, reference_rows, score_all
 from mfr.files import command, existing
 from mfr.stages import WEIGHTS, load_identity
 
@@ -56,8 +58,9 @@ def motion_tables(world, scored, oracle, real, seen):
     clips, ranked = world.held.clips, {one.name for one in scored}
     rows = [oracle, *scored] if oracle else scored
     table_4 = tables_motion.table_4(
-        rows, clips, seen.distances, world.on_vico, ranked, seen.lively if has(seen.lively) else None
-    )
+        rows, clips, seen.distances, world.on_vico, ranked,
+        seen.lively if has(seen.lively) else None,
+    )  # fmt: skip
     return [
         tables_motion.table_1(rows, clips, world.on_vico, ranked),
         tables_motion.table_1b(rows, clips, ranked),
@@ -78,7 +81,7 @@ def has(values):
     Returns:
         bool.
     """
-    return any(value.mean == value.mean for value in values.values())
+    return any(not math.isnan(value.mean) for value in values.values())
 
 
 def see(world, scored, drawn, painters, better, options):
@@ -110,9 +113,12 @@ def see(world, scored, drawn, painters, better, options):
         )
         tables.append(table)
     else:
-        distances = kept_identity(painters[0], world.held, drawn, V, better)
-        remark = (f"1 - CSIM: {MOMENTS} rendered frames a clip against the portrait, by {name_of_V}; "
-                  "no other true frame is at hand.")  # fmt: skip
+        everyone = dict(drawn)
+        if world.oracle:
+            everyone[ORACLE] = Drawn(world.oracle.motion, float("nan"))
+        distances = kept_identity(painters[0], world.held, everyone, V, better)
+        remark = (f"1 - CSIM: {MOMENTS} rendered frames a clip against the portrait, by "
+                  f"{name_of_V}; no other true frame is at hand.")  # fmt: skip
     if options.pictures:
         shown = tables_images.read_pictures(held_out(read_clips(options.pictures))[1])
     if shown:
@@ -239,7 +245,8 @@ def report(world, methods, scored, drawn, left_out, options, words):
     """
     painters = find_painters(options.runs) if options.images else []
     painters, better = with_repair(painters, Path(options.runs)) if painters else ([], None)
-    seen, (oracle, real) = see(world, scored, drawn, painters, better, options), reference_rows(world)
+    seen = see(world, scored, drawn, painters, better, options)
+    oracle, real = reference_rows(world)
     tables = motion_tables(world, scored, oracle, real, seen) + seen.tables
     painter = painters[0] if painters else None
     record = results.to_record(words, world, methods, painter, options, counts(world))

@@ -1,14 +1,15 @@
 r"""What is checked in: the tables' files, a few figures, and the README's part made from them.
 
 `record.json` says what the numbers come from: the command, the data, the weights. README.md holds
-two lines, START and END; what stands between is written by `publish` from tables.csv and record.json
-alone, so that no number is ever copied by hand.
+two lines, START and END; what stands between is written by `publish` from tables.csv and
+record.json alone, so that no number is ever copied by hand.
 """
 
 import csv
 import hashlib
 import io
 import json
+import math
 import os
 import shutil
 from pathlib import Path
@@ -19,7 +20,7 @@ from mfr.files import atomic
 
 START, END = "<!-- results -->", "<!-- end of results -->"
 FILES = ("tables.md", "tables.csv", "record.json")
-COLOURS = 96  # of a published picture
+COLOURS = 256  # of a published picture
 DIGITS = 16  # of a digest; what follows in a method's key are its settings of sampling
 OMITTED = ("training mean", "mirror the speaker")  # from the README, for brevity
 
@@ -42,6 +43,16 @@ RESPONSE = [
     (Column("seams", 2, "one"), "behaviour", "", "seam velocity"),
     (Column("x real time", 0), "behaviour", "", "x real time"),
 ]  # fmt: skip
+DISTANCE_CAPTION = "**The paper's tables 1 and 4**: feature distance (FD), identity, liveliness."
+RESPONSE_CAPTION = (
+    "**Ours**: energy score and spread over the oracle's (1 is best), attitude recognised, centre "
+    "of the answer after a phrase ends, size of nods against the person's, speed at window borders "
+    "over elsewhere."
+)
+PATTERNS = (
+    "Above: responses to one clip of each attitude, the oracle's middle 80 % shaded, ends of the "
+    "speaker's phrases dashed. Below: how fast the head moves after them."
+)
 
 
 def digest_of_motion(motions):
@@ -100,8 +111,9 @@ def record_to_markdown(record):
         Markdown.
     """
     text = f"\n### Made by\n\n```sh\n{record['command']}\n```\n\n"
-    text += (f"Data: {record['data']['folder']}, true held-out motion {record['data']['digest']}. "
-             "Weights, by the first digits of SHA-256 (a method's with those of its V):\n\n")  # fmt: skip
+    text += (f"Data: {record['data']['folder']}, true held-out motion `{record['data']['digest']}`."
+             " Weights, by the first digits of SHA-256 (a method's with those of its V):"
+             "\n\n")  # fmt: skip
     rows = {**record["weights"], **record["renderer"]}
     return text + "".join(f"* {name}: `{key}`\n" for name, key in rows.items())
 
@@ -150,29 +162,26 @@ def readme_part(table_csv, record, folder, pictures=()):
     text = (f"Data `{record['data']['folder']}`, {sets} clips, mean over {record['samples']} "
             f"responses a clip, seed {record['seed']}. The oracle is the synthetic world itself "
             "answering again; who comes near its row answers as people do there, and FD below it "
-            "only means moving less. D_ood: listeners whom training never saw. ")  # fmt: skip
-    text += (f"[Every table, its errors and what they say of the paper's claims]({folder}/tables.md); "
-             f"made by\n\n```sh\n{record['command']}\n```\n\n")  # fmt: skip
-    text += _part("**The paper's tables 1 and 4**: feature distance (FD), identity, liveliness.",
-                  DISTANCE, numbers, [n for n in names if n != "real motion"])  # fmt: skip
-    text += _part("**Ours**: energy score and spread over the oracle's (1 is best), attitude "
-                  "recognised, centre of the answer after a phrase ends, size of nods against the "
-                  "person's, speed at window borders over elsewhere.", RESPONSE, numbers, names)  # fmt: skip
+            "only means moving less. Bold: the best of the trained methods. D_ood: listeners whom "
+            "training never saw. ")  # fmt: skip
+    text += ("[Every table, its errors and what they say of the paper's claims]"
+             f"({folder}/tables.md); made by\n\n```sh\n{record['command']}\n```\n\n")  # fmt: skip
+    text += _part(DISTANCE_CAPTION, DISTANCE, numbers, [n for n in names if n != "real motion"],
+                  record["weights"])  # fmt: skip
+    text += _part(RESPONSE_CAPTION, RESPONSE, numbers, names, record["weights"])
     if "patterns.png" in pictures:
-        text += (f"![How responses follow the speaker]({folder}/patterns.png)\n\n"
-                 "Above: responses to one clip of each attitude, the oracle's middle 80 % shaded, "
-                 "ends of the speaker's phrases dashed. Below: how fast the head moves after them.\n")  # fmt: skip
+        text += f"![How responses follow the speaker]({folder}/patterns.png)\n\n{PATTERNS}\n"
     return text.rstrip() + "\n"
 
 
-def _part(caption, columns, numbers, names):
+def _part(caption, columns, numbers, names, trained):
     """One small table under its caption; methods without any number are left out."""
     columns = [one for one in columns if any((one[1], n, one[2], one[3]) in numbers for n in names)]
     rows = []
     for name in names:
-        values = [numbers.get((table, name, label, metric), NAN) for _, table, label, metric in columns]
-        if any(value == value for value in values):
-            ranked = name not in ("oracle", "real motion")
+        values = [numbers.get((table, name, *rest), NAN) for _, table, *rest in columns]
+        if not all(map(math.isnan, values)):
+            ranked = name in trained  # a portrait that never moves should win nothing
             rows.append(Row((short(name, names),), [Value(value) for value in values], ranked))
     table = Table("", "", ("",), [one[0] for one in columns], rows, [])
     return f"{caption}\n\n" + to_markdown(table).partition("\n\n")[2] + "\n"
@@ -269,4 +278,7 @@ def shrink(source, path):
     from PIL import Image
 
     with Image.open(source) as image, atomic(path) as temporary:
-        image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(temporary, optimize=True)
+        few = image.convert("RGB").quantize(  # this method keeps the colours of thin lines
+            COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
+        )
+        few.save(temporary, optimize=True)
