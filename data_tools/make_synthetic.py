@@ -210,7 +210,7 @@ def make(
 
     Args:
         out: folder; new, empty, or of an earlier run with the same settings.
-        size: demo | small | vico.
+        size: demo | small | vico | crowd.
         seed: integer >= 0; the same seed gives the same coefficients and sound.
         videos: False: no videos.
         randomise: lights, backgrounds, blur, noise and compression that differ by video.

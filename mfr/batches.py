@@ -7,7 +7,7 @@ import torch
 
 from mfr import media
 from mfr.audio import acoustic_features
-from mfr.coefficients import load_mat, to_motion
+from mfr.coefficients import load_mat, to_frame_camera, to_motion
 from mfr.config import FPS
 from mfr.data import some_frames
 from mfr.fam import Condition
@@ -87,7 +87,8 @@ def _pad(rows, length):
 class FrameData:
     r"""A thinned set of frames of every video with its coefficients, in memory as uint8.
 
-    Holds frames, uint8 (N, 256, 256, 3); coefficients, float32 (N, 257), of the same frames;
+    Holds frames, uint8 (N, 256, 256, 3); coefficients, float32 (N, 257), of the same frames, as
+    the camera of the whole frame sees them, which is what the networks are used with;
     windows, float32 (N, W, 70), the motion around each, clamped at the clip's ends; person, int64
     (N,), an index into people, -1 for others; video, int64 (N,), which video a frame is of.
 
@@ -105,7 +106,8 @@ class FrameData:
         roles = sorted(set(roles))
         self.people = people or sorted({name for _, _, name in roles})
         for number, (path, mat, name) in enumerate(roles):
-            truth = load_mat(mat)[0]
+            truth, params = load_mat(mat)
+            truth = truth if params is None else to_frame_camera(truth, params)
             pictures, index = some_frames(path, len(truth), per_video)
             motion = to_motion(truth)
             near = index[:, None] + np.arange(window) - window // 2

@@ -138,7 +138,8 @@ def to_frame_camera(coeff, transform_params):
     if x.ndim == 0 or x.shape[-1] < 3:
         raise ValueError(f"coeff has shape {tuple(x.shape)}; allowed: (..., D) that ends in trans")
     focal, centre = frame_camera(as_tensor(transform_params).to(x))
-    depth = (CAMERA_Z - x[..., -1]) * FOCAL / focal
-    aside = x[..., -3:-1] + (centre - FRAME_SIZE / 2) * (depth / FOCAL).unsqueeze(-1)
-    moved = [x[..., :-3], aside, CAMERA_Z - depth.unsqueeze(-1)]
+    depth = CAMERA_Z - x[..., -1]
+    nearer = depth * (1 - FOCAL / focal)  # exactly 0 for our own frames
+    aside = x[..., -3:-1] + (centre - FRAME_SIZE / 2) * ((depth - nearer) / FOCAL).unsqueeze(-1)
+    moved = [x[..., :-3], aside, x[..., -1:] + nearer.unsqueeze(-1)]
     return like(coeff, torch.cat(moved, dim=-1))

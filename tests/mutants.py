@@ -187,8 +187,8 @@ MUTANTS = {
         ("(CAMERA_Z - x[..., -1]) * FOCAL / focal",
          "(CAMERA_Z - x[..., -1]) * focal / FOCAL",
          "test_frame_camera_trans_shows_the_same_picture"),
-        ("(centre - FRAME_SIZE / 2) * (depth",
-         "(centre - CROP_CENTRE) * (depth",
+        ("(centre - FRAME_SIZE / 2) * ((depth",
+         "(centre - CROP_CENTRE) * ((depth",
          "test_frame_camera_of_our_own_frames_changes_nothing"),
     ]),
     "mfr/matfile.py": ("tests/test_coefficients.py", [

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mfr import batches, data, media
-from mfr.coefficients import load_mat, to_motion
+from mfr.coefficients import load_mat, save_mat, to_frame_camera, to_motion
 
 
 @pytest.fixture
@@ -143,6 +143,19 @@ def test_frames_carry_their_own_coefficients_and_partners_share_the_video(vico_f
     index = frames.draw(53, torch.Generator().manual_seed(1))
     other = frames.partner(index, torch.Generator().manual_seed(2))
     assert torch.equal(frames.video[index], frames.video[other]) and (index != other).any()
+
+
+def test_coefficients_of_a_crop_become_those_of_the_frame(copy):
+    clip, params = data.read_clips(copy)[0], np.array([512, 512, 1.3, 250, 270.0])
+    crop, _ = load_mat(clip.listener_mat)
+    save_mat(clip.listener_mat, crop, params)
+    frames = batches.FrameData([clip], window=3, per_video=10)
+    at = frames.video == sorted([clip.listener, clip.speaker]).index(clip.listener)
+    want = to_frame_camera(crop, params)[:: len(crop) // 10]
+    assert not np.allclose(want, crop[:: len(crop) // 10], atol=0.01)
+    torch.testing.assert_close(frames.coefficients[at], torch.from_numpy(want))
+    near = frames.windows[at][:, 1]
+    torch.testing.assert_close(near[:, 67:], torch.from_numpy(want[:, 254:]))
 
 
 def test_stills_go_before_the_video_and_say_their_frame(copy):

@@ -185,7 +185,7 @@ def test_light_differs_by_video_when_randomised():
 
 
 @pytest.mark.parametrize("options, match", [
-    ({"size": "huge"}, "size 'huge' is unknown; allowed: demo, small, vico"),
+    ({"size": "huge"}, "size 'huge' is unknown; allowed: demo, small, vico, crowd"),
     ({"seed": -1}, "--seed -1: is negative"),
     ({"workers": -2}, "--workers -2: allowed: 1 and more"),
 ])  # fmt: skip

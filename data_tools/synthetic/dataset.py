@@ -43,6 +43,9 @@ SIZES = {
                   (150, 210), 0),
     "vico": Size(Group(80, 66, 58), Group(12, 10, 9), {"train": 397, "test": 60, "ood": 26},
                  (150, 285), 0.15),
+    # many faces and little of each: people are what reconstruction and recognition learn from
+    "crowd": Size(Group(600, 300, 300), Group(40, 20, 20), {"train": 300, "test": 20, "ood": 20},
+                  (60, 90), 0),
 }  # fmt: skip
 
 
