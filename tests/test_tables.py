@@ -446,6 +446,26 @@ def test_score_is_the_metrics_own_numbers(held, rng):
     assert math.isnan(found.delay.mean) and found.recognised == [None, None]
 
 
+class One:
+    r"""A held-out clip of one frame."""
+
+    clips, real = [Clip("test", "positive")], [np.zeros((1, 70))]
+
+
+def test_one_sample_of_one_frame_has_stated_values():
+    drawn = responses.Drawn([np.ones((1, 1, 70), np.float32)], NAN)
+    oracle = responses.Oracle([np.zeros((2, 1, 70))], [np.array([0.0])], [1.0])
+    net = attitude_classifier.AttitudeNet(torch.ones(70))
+    found = scores.score("m", drawn, One, np.ones(70), 20, net, oracle)
+    assert found.fd[0]["exp"] == pytest.approx([100]) and found.energy == pytest.approx([1])
+    assert found.spread == [0] and found.frames[0] == pytest.approx([0])
+    assert found.recognised[0] in ([0.0], [1.0])
+    assert math.isnan(found.delay.mean) and math.isnan(found.style.mean)
+    assert math.isnan(found.seams[0]["velocity"]) and math.isnan(scores.over_samples([[1]]).error)
+    table = tables_motion.table_1([found], One.clips)
+    assert "nan" not in tables_writing.to_markdown(table) + tables_writing.to_csv([table])
+
+
 def test_clip_without_a_seam_has_no_ratio():
     assert math.isnan(scores.seams(np.zeros((2, 15, 70)), 1.0, 20)["velocity"])
     assert scores.seams(np.zeros((2, 50, 70)), 1.0, 20)["velocity"] == 1
@@ -661,6 +681,13 @@ def test_command_without_runs_or_methods_says_so(made, tmp_path, capsys, monkeyp
         tables.main([*words, "--samples", "0"])
     with pytest.raises(ValueError, match="holds neither RLD_data.csv nor train.csv"):
         tables.main(["--data", str(empty), "--runs", str(empty)])
+    for option in ("--inception", "--hopenet"):
+        with pytest.raises(ValueError, match=f"{option} none.pt: no such file"):
+            tables.main([*words, option, "none.pt"])
+    with pytest.raises(ValueError, match="holds neither RLD_data.csv nor train.csv"):
+        tables.main([*words, "--pictures", str(empty)])
+    with pytest.raises(ValueError, match="--readme .*none.md: no such file"):
+        tables.main([*words, "--publish", "x", "--readme", str(tmp_path / "none.md")])
 
 
 def test_variants_are_read_or_refused():

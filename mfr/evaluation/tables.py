@@ -192,6 +192,28 @@ def variant(words):
     return found
 
 
+def check(options):
+    r"""Refuse, before the slow part, what would fail after it.
+
+    Ours.
+
+    Args:
+        options: of the command line.
+
+    Raises:
+        ValueError: fewer than one sample, or a file or folder that is not there.
+    """
+    if options.samples < 1:
+        raise ValueError(f"--samples is {options.samples}; allowed: >= 1")
+    if options.publish:
+        results.put(existing(options.readme, "--readme").read_text(encoding="utf-8"), "")
+    for name in ("inception", "hopenet"):
+        if getattr(options, name):
+            existing(getattr(options, name), f"--{name}")
+    if options.pictures:
+        read_clips(options.pictures)
+
+
 def main(arguments=None):
     r"""The command line.
 
@@ -199,13 +221,10 @@ def main(arguments=None):
         arguments: list of words, or None for the command line's own.
 
     Raises:
-        ValueError: fewer than one sample, or nothing could be scored.
+        ValueError: an option is wrong, or nothing could be scored.
     """
     options = parser().parse_args(arguments)
-    if options.samples < 1:
-        raise ValueError(f"--samples is {options.samples}; allowed: >= 1")
-    if options.publish:
-        results.put(existing(options.readme, "--readme").read_text(encoding="utf-8"), "")
+    check(options)
     trained, problems = find_methods(options.runs, [variant(words) for words in options.vary])
     for line in problems:
         print(line)
