@@ -212,7 +212,8 @@ def train(trainer):
             trainer.save(value)
             print(f"step {trainer.step:>6}/{steps}   loss {running:.4f}   held out {value:.4f}   "
                   f"{(trainer.step - first) / pace:.1f} steps/s", flush=True)  # fmt: skip
-    print(f"done      held-out loss {value:.4f}, at best {trainer.best:.4f}: {trainer.weights_file}")
+    print(f"done      held-out loss {value:.4f}, at best {trainer.best:.4f}: "
+          f"{trainer.weights_file}")  # fmt: skip
     return value
 
 
