@@ -36,15 +36,16 @@ class MotionConfig:
     schedule: str = "linear"  # linear | cosine
     variance: str = "posterior"  # posterior (tilde beta_t) | beta
     attitude_dropout: float = 0.1  # share of clips trained without attitude, for guidance
-    listener_noise: float = 1.0  # on identity and reference while training [their sd]
-    precision: str = "float32"  # of the network while training: float32 | bfloat16
     guidance: float = 1.0  # classifier-free guidance on the attitude; 1 = none
     sample_steps: int = 25  # DDIM steps when sampling; 0 = Eq. 1's ancestral chain of T
+    sample_eta: float = 0.5  # noise of those steps: 0 = none, 1 = as much as the chain's
     spacing: float = 2.0  # of those steps: t = T (i/n)^spacing; 1 = even
     # Sec. 3.3, 4.1.3: clip by clip
     window: int = 40  # [frames]
     stride: int = 20  # [frames]
     # training (the paper states none of it)
+    listener_noise: float = 1.0  # on identity and reference while training [their sd]
+    precision: str = "float32"  # of the network while training: float32 | bfloat16
     steps: int = 4000
     batch_size: int = 64  # windows
     learning_rate: float = 5e-4
@@ -171,9 +172,8 @@ def check(config):
     Raises:
         ValueError: a setting is out of its range.
     """
-    may_be_zero = ("seed", "sample_steps", "attitude_dropout", "guidance", "margin", "gan_start",
-                   "warp_steps",
-                   "context", "listener_noise")  # fmt: skip
+    may_be_zero = ("seed", "sample_steps", "sample_eta", "attitude_dropout", "guidance", "margin",
+                   "gan_start", "warp_steps", "context", "listener_noise")  # fmt: skip
     for name, value in to_dict(config).items():
         if isinstance(value, (str, bool)):
             continue
@@ -184,6 +184,8 @@ def check(config):
         raise ValueError("ema and attitude_dropout are shares; allowed: below 1")
     if getattr(config, "relative", False) and not config.reference:
         raise ValueError("relative needs the portrait's coefficients; allowed: with reference")
+    if getattr(config, "sample_eta", 0) > 1:
+        raise ValueError(f"sample_eta is {config.sample_eta}; allowed: 0 .. 1")
     context = getattr(config, "context", 0)
     if context and context % 2 == 0:
         raise ValueError(f"context is {context}; allowed: 0 or odd, a frame in the middle")

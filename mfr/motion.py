@@ -89,7 +89,7 @@ class MotionModel(nn.Module):
 
     @torch.no_grad()
     def sample(
-        self, cond, samples, generator, steps=None, guidance=None, eta=0.0, progress=None
+        self, cond, samples, generator, steps=None, guidance=None, eta=None, progress=None
     ):  # fmt: skip
         r"""Draw several responses to one clip, all its windows denoised together.
 
@@ -102,7 +102,7 @@ class MotionModel(nn.Module):
             generator: torch.Generator on the module's device.
             steps: DDIM steps; None takes the config's, 0 the whole chain of Eq. (1).
             guidance: weight of the attitude; None takes the config's, 1 is none.
-            eta: noise of DDIM, 0 .. 1.
+            eta: noise of DDIM, 0 .. 1; None takes the config's.
             progress: progress(done, total), or None.
 
         Returns:
@@ -110,6 +110,7 @@ class MotionModel(nn.Module):
         """
         steps = self.config.sample_steps if steps is None else steps
         guidance = self.config.guidance if guidance is None else guidance
+        eta = self.config.sample_eta if eta is None else eta
         denoiser = ClipDenoiser(
             self.network, self.standardised(cond), self.config.window, self.config.stride,
             guidance=guidance,

@@ -119,6 +119,7 @@ def test_a_command_turns_bad_input_into_one_line_and_code_2(capsys):
         ("motion", "small", {"colour": 1}, "motion has no setting 'colour'"),
         ("renderer", "small", {"batch_size": 7}, "batch_size is 7; allowed: .* targets, 4"),
         ("motion", "small", {"context": 4}, "context is 4; allowed: 0 or odd"),
+        ("motion", "small", {"sample_eta": 1.5}, "sample_eta is 1.5; allowed: 0 .. 1"),
         ("renderer", "small", {"precision": "int8"}, "precision is 'int8'; allowed: float32"),
     ],
 )

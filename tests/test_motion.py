@@ -108,19 +108,20 @@ def test_samples_are_counted_from_the_portrait(relative, generator):
     torch.testing.assert_close(found, want.expand(3, -1, -1), rtol=1e-4, atol=1e-3)
 
 
-def test_the_config_says_how_many_steps_and_how_much_guidance(generator, monkeypatch):
-    model = fitted(replace(SMALL, sample_steps=3, guidance=2.0), generator)
+def test_the_config_says_how_many_steps_how_much_noise_and_guidance(generator, monkeypatch):
+    model = fitted(replace(SMALL, sample_steps=3, sample_eta=0.3, guidance=2.0), generator)
     seen = {}
 
     def sample(denoiser, shape, cond, generator, steps, eta, progress):
-        seen.update(steps=steps, guided=hasattr(denoiser.eps_model, "guidance"))
+        seen.update(steps=steps, eta=eta, guided=hasattr(denoiser.eps_model, "guidance"))
         return torch.zeros(shape)
 
     monkeypatch.setattr(model.diffusion, "sample", sample)
     model.sample(condition(generator, 1), 1, generator)
     assert torch.equal(torch.as_tensor(seen["steps"]), torch.as_tensor(spaced_steps(50, 3, 2.0)))
-    model.sample(condition(generator, 1), 1, generator, steps=0, guidance=1)
-    assert seen["steps"] is None and not seen["guided"]
+    assert seen["eta"] == 0.3
+    model.sample(condition(generator, 1), 1, generator, steps=0, guidance=1, eta=0.7)
+    assert seen["steps"] is None and not seen["guided"] and seen["eta"] == 0.7
 
 
 def test_motion_cannot_be_relative_to_nothing():
