@@ -259,7 +259,10 @@ def test_identity_loss_is_judged_by_pairs_of_renderers():
     assert aims.identity_loss(pair, kept) == [
         "* held   identity kept better by a than by b, 1 - CSIM: 0.1000 (< 0.2000)"
     ]
-    assert "no renderer.pt with identity_weight 0" in aims.identity_loss(pair[:1], kept)[0]
+    missing = "no two renderers in the runs differ in identity_weight 0 alone"
+    assert missing in aims.identity_loss(pair[:1], kept)[0]
+    longer = pair[0]._replace(training={"steps": 7})  # trained otherwise: no comparison
+    assert missing in aims.identity_loss([longer, *pair[1:]], kept)[0]
     assert "no pictures" in aims.identity_loss(pair, {})[0]
 
 

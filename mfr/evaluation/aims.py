@@ -180,18 +180,18 @@ def identity_loss(painters, kept):
         kept: name -> 1 - CSIM (Value) of self-reenactment, may be empty.
 
     Returns:
-        list of lines, one a pair; one that says what is missing where there is no pair.
+        list of lines, one a pair trained alike; one that says what is missing where there is none.
     """
     trained = [one for one in painters if one.key and one.name in kept]
     without = [one for one in trained if not one.with_identity_loss]
     lines = [
         verdict(f"identity kept better by {a.name} than by {b.name}, 1 - CSIM", kept[a.name].mean,
                 f"< {kept[b.name].mean:.4f}", kept[a.name].mean < kept[b.name].mean, 4)
-        for a in trained if a.with_identity_loss for b in without
+        for a in trained if a.with_identity_loss for b in without if a.training == b.training
     ]  # fmt: skip
     if lines:
         return lines
-    why = "no renderer.pt with identity_weight 0 in the runs" if kept else (
+    why = "no two renderers in the runs differ in identity_weight 0 alone" if kept else (
         "no pictures of other moments (--pictures FOLDER)"
     )
     return [f"* not tested  the identity loss (w/o L_identity, Table 4): {why}"]

@@ -6,6 +6,7 @@ from typing import Callable, NamedTuple
 import torch
 
 from mfr import checkpoint
+from mfr.config import to_dict
 from mfr.evaluation.methods import digest
 from mfr.renderer import Renderer, window_coefficients
 from mfr.stages import WEIGHTS
@@ -21,6 +22,7 @@ class Painter(NamedTuple):
     window: int  # W, frames of coefficients around each
     with_identity_loss: bool = True
     key: str = ""  # of the file's content
+    training: dict = {}  # its settings but for the identity loss: equal for what may be compared
 
 
 def load_renderer(path):
@@ -53,7 +55,8 @@ def find_painters(runs):
     found, runs = [], Path(runs)
     for folder in [runs, *sorted(path for path in runs.iterdir() if path.is_dir())]:
         found += _painters(folder, folder.name)
-    found += _painters(WEIGHTS, "bundled")
+    bundled = _painters(WEIGHTS, "bundled")
+    found += [one for one in bundled if one.key not in {other.key for other in found}]
     return [*found, Painter("portrait unchanged", _unchanged, 1)]
 
 
@@ -81,13 +84,14 @@ def painter(path, where):
         Painter.
     """
     renderer = load_renderer(path)
-    without = renderer.config.identity_weight == 0
+    training = to_dict(renderer.config)
+    without = training.pop("identity_weight") == 0
     name = f"w/o L_identity · {where}" if without else f"renderer · {where}"
 
     def paint(picture, own, windows):
         return frames(renderer, picture, own, windows)
 
-    return Painter(name, paint, renderer.config.window, not without, digest(path))
+    return Painter(name, paint, renderer.config.window, not without, digest(path), training)
 
 
 def _unchanged(picture, own, windows):
