@@ -38,7 +38,7 @@ class MotionConfig:
     attitude_dropout: float = 0.1  # share of clips trained without attitude, for guidance
     guidance: float = 1.0  # classifier-free guidance on the attitude; 1 = none
     sample_steps: int = 25  # DDIM steps when sampling; 0 = Eq. 1's ancestral chain of T
-    sample_eta: float = 0.5  # noise of those steps: 0 = none, 1 = as much as the chain's
+    sample_eta: float = 0.8  # noise of those steps: 0 = none, 1 = as much as the chain's
     spacing: float = 2.0  # of those steps: t = T (i/n)^spacing; 1 = even
     # Sec. 3.3, 4.1.3: clip by clip
     window: int = 40  # [frames]
