@@ -2,12 +2,13 @@ r"""The training script. Oracles: the known loss of a predictor that says zero, 
 files that must and must not exist."""
 
 import json
+from functools import cache
 
 import pytest
 import torch
 
 import train_mfr
-from mfr import checkpoint, config, stages, training
+from mfr import batches, checkpoint, config, stages, training
 
 TINY = {"motion": ["--width", "16", "--layers", "1", "--heads", "2", "--feedforward", "16"],
         "identity": ["--width", "8"], "reconstruction": ["--width", "8"],
@@ -16,11 +17,12 @@ TINY = {"motion": ["--width", "16", "--layers", "1", "--heads", "2", "--feedforw
 
 @pytest.fixture(scope="module", autouse=True)
 def few_held_out():
-    r"""Evaluations of a moment: how good a network is, is not asked here."""
+    r"""Evaluations of a moment, videos read once: how good a network is, is not asked here."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stages, "HELD_OUT_FRAMES", 8)
         patch.setattr(stages, "HELD_OUT_WINDOWS", 64)
         patch.setattr(stages, "FAMILIAR_FRAMES", 8)
+        patch.setattr(batches, "some_frames", cache(batches.some_frames))  # each video read once
         yield
 
 
