@@ -250,6 +250,12 @@ def test_one_attitude_lost_is_a_claim_missed(rng, clips):
     assert found == ["held", "MISSED"]  # nearer in all, not under each
 
 
+def test_figures_of_ours_are_published_before_those_of_the_paper_preset():
+    names = [f"patterns_MFR-Net_{which}.png" for which in ("paper_a", "b", "c")]
+    assert figures.to_publish(names)["patterns.png"] == "patterns_MFR-Net_b.png"
+    assert figures.to_publish(names[:1])["patterns.png"] == "patterns_MFR-Net_paper_a.png"
+
+
 def test_identity_loss_is_judged_by_pairs_of_renderers():
     def painter(name, with_loss, key="1"):
         return Painter(name, None, 1, with_loss, key)

@@ -133,7 +133,7 @@ def _figures_of(method, world, drawn, chosen, painter, options):
 
 
 def to_publish(names):
-    r"""Which figures are checked in: the scores, and those of the first MFR-Net.
+    r"""Which figures are checked in: the scores, and those of the first MFR-Net, ours before paper's.
 
     Ours.
 
@@ -146,5 +146,6 @@ def to_publish(names):
     found = {"scores.png": "scores.png"}
     for kind in OF_METHOD:
         mine = [name for name in names if name.startswith(f"{kind}_MFR-Net_")]
+        mine.sort(key=lambda name: name.startswith(f"{kind}_MFR-Net_paper"))  # the preset's last
         found |= {f"{kind}.png": mine[0]} if mine else {}
     return found
