@@ -133,7 +133,7 @@ def _figures_of(method, world, drawn, chosen, painter, options):
 
 
 def to_publish(names):
-    r"""Which figures are checked in: the scores, and those of the first MFR-Net, ours before paper's.
+    r"""Which figures are checked in: the scores, and those of the first MFR-Net, not the preset's.
 
     Ours.
 
