@@ -13,8 +13,9 @@ from functools import lru_cache
 import torch
 from torch.nn import functional as F
 
-from mfr.diffusion import Guided, spaced_steps
+from mfr.diffusion import spaced_steps
 from mfr.fam import Condition
+from mfr.predictors import Guided
 
 
 def split(x, window=40, stride=20):

@@ -31,9 +31,12 @@ class MotionConfig:
     attitude_in_modulation: bool = True  # the attitude likewise
     context: int = 21  # frames that each filter over speaker or latent frames spans; 0 = none
     speaker_beside: bool = True  # the speaker's frame also added to the latent, not only attended
+    speaker_features: int = 8  # numbers a frame that the network keeps of the speaker; 0 = all
     # Sec. 3.1: the diffusion
     T: int = 1000  # diffusion steps
     schedule: str = "linear"  # linear | cosine
+    prediction: str = "velocity"  # what the network puts out: velocity | noise
+    largest_weight: float = 100.0  # of a velocity's error in Eq. 3, else 1/bar_alpha_t
     variance: str = "posterior"  # posterior (tilde beta_t) | beta
     attitude_dropout: float = 0.1  # share of clips trained without attitude, for guidance
     guidance: float = 1.0  # classifier-free guidance on the attitude; 1 = none
@@ -44,7 +47,8 @@ class MotionConfig:
     window: int = 40  # [frames]
     stride: int = 20  # [frames]
     # training (the paper states none of it)
-    listener_noise: float = 1.0  # on identity and reference while training [their sd]
+    listener_noise: float = 3.0  # on identity and reference while training [their sd]
+    speaker_noise: float = 1.0  # on the speaker's features while training [their sd]
     precision: str = "float32"  # of the network while training: float32 | bfloat16
     steps: int = 4000
     batch_size: int = 64  # windows
@@ -123,7 +127,8 @@ PAPER = {
     "motion": {
         "width": 256, "feedforward": 1024, "reference": False, "relative": False,
         "time_in_modulation": False, "attitude_in_modulation": False, "attitude_dropout": 0.0,
-        "context": 0, "speaker_beside": False, "listener_noise": 0.0,
+        "context": 0, "speaker_beside": False, "speaker_features": 0, "prediction": "noise",
+        "listener_noise": 0.0, "speaker_noise": 0.0,
         "sample_steps": 0, "steps": 50000, "learning_rate": 2e-4,
     },
     "renderer": {
@@ -173,7 +178,8 @@ def check(config):
         ValueError: a setting is out of its range.
     """
     may_be_zero = ("seed", "sample_steps", "sample_eta", "attitude_dropout", "guidance", "margin",
-                   "gan_start", "warp_steps", "context", "listener_noise")  # fmt: skip
+                   "gan_start", "warp_steps", "context", "speaker_features", "listener_noise",
+                   "speaker_noise")  # fmt: skip
     for name, value in to_dict(config).items():
         if isinstance(value, (str, bool)):
             continue
@@ -192,6 +198,8 @@ def check(config):
     if getattr(config, "batch_size", 0) % getattr(config, "targets", 1):
         raise ValueError(f"batch_size is {config.batch_size}; allowed: a multiple of targets, "
                          f"{config.targets}")  # fmt: skip
+    if getattr(config, "prediction", "noise") not in ("noise", "velocity"):
+        raise ValueError(f"prediction is {config.prediction!r}; allowed: noise, velocity")
     if getattr(config, "precision", "float32") not in ("float32", "bfloat16"):
         raise ValueError(f"precision is {config.precision!r}; allowed: float32, bfloat16")
     return config

@@ -158,7 +158,7 @@ class GaussianDiffusion:
         signal = self._at(self.alphas_cumprod.sqrt(), t, x_0)
         return signal * x_0 + self._at(self.noise_variance.sqrt(), t, x_0) * noise
 
-    def noise_loss(self, eps_model, x_0, cond, generator, by_quartile=False):
+    def noise_loss(self, eps_model, x_0, cond, generator, by_quartile=False, weights=None):
         r"""E |eps - eps_theta(x_t, t, input)|^2 over uniform t, as a mean per element.
 
         Paper: Eq. (3). Ours: the printed norm is a sum; the mean differs by the constant L D and
@@ -170,6 +170,7 @@ class GaussianDiffusion:
             cond: what eps_model is given; its mask (B, L), if any, marks the real frames.
             generator: source of t and of the noise.
             by_quartile: also return the loss per quarter of 1..T.
+            weights: (T + 1,), what an error at each t counts; None, all alike, as printed.
 
         Returns:
             Scalar loss; with by_quartile (loss, (4,)), NaN for a quarter that was not drawn.
@@ -178,6 +179,8 @@ class GaussianDiffusion:
         noise = _randn(x_0.shape, generator, x_0)
         eps = eps_model(self.q_sample(x_0, t, noise), t, cond)
         error = ((noise - eps) ** 2).mean(-1)  # (B, L)
+        if weights is not None:
+            error = error * _per_clip(weights.to(t.device)[t], error)
         mask = getattr(cond, "mask", None)
         real = torch.ones_like(error) if mask is None else mask.to(error)  # (B, L) of 0 and 1
         if mask is not None:
@@ -355,61 +358,6 @@ class GaussianDiffusion:
             low, high = int(t.min()), int(t.max())
             raise ValueError(f"t spans {low} .. {high}; allowed: {first} .. T = {self.T}")
         return _per_clip(table.to(t.device)[t], x)
-
-
-class GuidedCondition(NamedTuple):
-    r"""One condition prepared twice."""
-
-    given: object  # with the attitude
-    dropped: object  # without
-
-
-class Guided:
-    r"""eps = eps_null + g (eps_cond - eps_null): classifier-free guidance on the attitude.
-
-    Ours: the paper has none; g = 1 is the plain predictor. eps_null is the prediction without
-    attitude, learnt by dropping it now and then while training.
-
-    Args:
-        eps_model: a predictor with prepare(cond).
-        guidance: g, >= 0; above 1 the attitude shows more than in the data.
-
-    Raises:
-        ValueError: the guidance is negative.
-    """
-
-    def __init__(self, eps_model, guidance):
-        if guidance < 0:
-            raise ValueError(f"guidance is {guidance}; allowed: >= 0")
-        self.eps_model = eps_model
-        self.guidance = guidance
-
-    def prepare(self, cond):
-        r"""Prepare the condition twice, with and without its attitude.
-
-        Args:
-            cond: Condition of B clips.
-
-        Returns:
-            GuidedCondition.
-        """
-        dropped = cond._replace(attitude=torch.zeros_like(cond.attitude))
-        return GuidedCondition(self.eps_model.prepare(cond), self.eps_model.prepare(dropped))
-
-    def __call__(self, x_t, t, cond):
-        r"""The guided noise.
-
-        Args:
-            x_t: (B, L, D) noisy coefficients.
-            t: (B,) int64 in 1..T [diffusion steps].
-            cond: Condition, or what prepare returned.
-
-        Returns:
-            (B, L, D).
-        """
-        given, dropped = cond if isinstance(cond, GuidedCondition) else self.prepare(cond)
-        eps_null = self.eps_model(x_t, t, dropped)
-        return eps_null + self.guidance * (self.eps_model(x_t, t, given) - eps_null)
 
 
 def build(config):

@@ -106,15 +106,10 @@ def blur_listener(cond, std, generator):
         raise ValueError(f"std is {std}; allowed: >= 0")
     if not std:
         return cond
-
-    def blurred(x):
-        noise = torch.randn(x.shape, generator=generator, device=generator.device)
-        return x + std * noise.to(x)
-
-    cond = cond._replace(identity=blurred(_direction(cond.identity)))
+    cond = cond._replace(identity=_blur(_direction(cond.identity), std, generator))
     if cond.reference is None:
         return cond
-    return cond._replace(reference=blurred(cond.reference))
+    return cond._replace(reference=_blur(cond.reference, std, generator))
 
 
 def sinusoid(positions, width, dtype):
@@ -207,6 +202,46 @@ class FrameEncoder(nn.Module):
             around = smooth(real.mT[..., None])[..., 0].mT  # (B, L, C)
             s = s + mix(F.silu(around))
         return s
+
+
+class SpeakerEncoder(nn.Module):
+    r"""The speaker's frames as tokens: z = LN(W u) + std n, k numbers a frame; then FrameEncoder.
+
+    Ours: the paper embeds all 115 numbers. They are a fingerprint of each training clip, by which
+    a network learns its listener's motion by heart; k few and blurred ones have room for what a
+    listener answers to and little else. k = 0 keeps all 115, as they are.
+
+    Args:
+        inputs: numbers a frame beside the speaker's 115 (the ablation's other features).
+        config: MotionConfig; reads width, context, speaker_features and speaker_noise.
+    """
+
+    def __init__(self, inputs, config):
+        super().__init__()
+        k, frame = config.speaker_features, AUDIO_DIM + COEFFICIENT_DIM
+        self.noise = config.speaker_noise if k else 0.0
+        self.narrow = nn.Linear(frame, k) if k else None
+        self.norm = nn.LayerNorm(k, elementwise_affine=False) if k else None
+        self.frames = FrameEncoder((k or frame) + inputs, config.width, config.context)
+
+    def forward(self, cond, mask, generator=None, beside=None):
+        r"""Tokens of the speaker's frames.
+
+        Args:
+            cond: Condition of B clips, normalised.
+            mask: (B, L) bool, True = a real frame; None = all are.
+            generator: source of n, while training; None adds no noise.
+            beside: (B, L, inputs) other numbers of each frame, or None.
+
+        Returns:
+            (B, L, C).
+        """
+        u = torch.cat([cond.audio, cond.speaker], -1)  # (B, L, 115)
+        if self.narrow is not None:
+            u = self.norm(self.narrow(u))  # (B, L, k)
+            if generator is not None and self.noise:
+                u = _blur(u, self.noise, generator)
+        return self.frames(u if beside is None else torch.cat([u, beside], -1), mask)
 
 
 class IdentityModulation(nn.Module):
@@ -316,7 +351,7 @@ class FeatureAggregationModule(nn.Module):
         self.latent = FrameEncoder(COEFFICIENT_DIM, width, config.context)
         self.identity = nn.Linear(config.identity_dim, width)
         self.reference = nn.Linear(COEFFICIENT_DIM, width) if config.reference else None
-        self.speaker = FrameEncoder(AUDIO_DIM + COEFFICIENT_DIM, width, config.context)
+        self.speaker = SpeakerEncoder(0, config)
         self.beside = nn.Linear(width, width) if config.speaker_beside else None
         self.attitude = nn.Linear(len(ATTITUDES), width)
         self.time = TimeEmbedding(width)
@@ -326,11 +361,12 @@ class FeatureAggregationModule(nn.Module):
         self.modulate_out = IdentityModulation(width)
         self.out = _zero(nn.Linear(width, COEFFICIENT_DIM))  # eps = 0 and loss 1 at step 0
 
-    def prepare(self, cond):
+    def prepare(self, cond, generator=None):
         r"""Everything of a condition that does not change while sampling.
 
         Args:
             cond: Condition of B clips.
+            generator: while training, source of the noise on the speaker's features; else None.
 
         Returns:
             Prepared: identity tokens, and every layer's keys and values of speaker and attitude.
@@ -341,7 +377,7 @@ class FeatureAggregationModule(nn.Module):
         _check_condition(cond, self.config)
         cond = cond.to(self.out.weight.dtype)
         mask = _padding(cond.mask)
-        speaker = self.speaker(torch.cat([cond.audio, cond.speaker], -1), mask)  # (B, L, C)
+        speaker = self.speaker(cond, mask, generator)  # (B, L, C)
         frames = torch.arange(speaker.shape[1], device=speaker.device)
         positions = sinusoid(frames, self.config.width, speaker.dtype).expand_as(speaker)
         frames = positions if self.beside is None else positions + self.beside(speaker)
@@ -442,9 +478,9 @@ class ConcatenationModel(nn.Module):
         self.latent = FrameEncoder(COEFFICIENT_DIM, width, config.context)
         # latent W + condition W' = [latent, condition] W'': the concatenation in two parts,
         # so that the second is worked out once while sampling
-        inputs = AUDIO_DIM + COEFFICIENT_DIM + config.identity_dim + len(ATTITUDES)
+        inputs = config.identity_dim + len(ATTITUDES)
         inputs += COEFFICIENT_DIM if config.reference else 0
-        self.condition = FrameEncoder(inputs, width, config.context)
+        self.condition = SpeakerEncoder(inputs, config)
         self.time = TimeEmbedding(width)
         self.layers = nn.ModuleList(
             ConcatenationLayer(width, config.heads, config.feedforward)
@@ -453,11 +489,12 @@ class ConcatenationModel(nn.Module):
         self.norm_out = nn.LayerNorm(width)
         self.out = _zero(nn.Linear(width, COEFFICIENT_DIM))
 
-    def prepare(self, cond):
+    def prepare(self, cond, generator=None):
         r"""The condition's part of the concatenation.
 
         Args:
             cond: Condition of B clips.
+            generator: while training, source of the noise on the speaker's features; else None.
 
         Returns:
             PreparedConcatenation.
@@ -472,7 +509,7 @@ class ConcatenationModel(nn.Module):
         still = torch.cat(still, -1)[:, None].expand(-1, cond.audio.shape[1], -1)
         positions = torch.arange(cond.audio.shape[1], device=still.device)
         mask = _padding(cond.mask)
-        features = self.condition(torch.cat([cond.audio, cond.speaker, still], -1), mask)
+        features = self.condition(cond, mask, generator, still)
         positions = sinusoid(positions, self.config.width, features.dtype)
         return PreparedConcatenation(features + positions, mask)
 
@@ -531,6 +568,12 @@ def _zero(layer):
 def _direction(identity):
     """(B, V) -> (B, V) of norm sqrt(V): unit variance, whatever scale the recogniser has."""
     return F.normalize(identity, dim=-1) * math.sqrt(identity.shape[-1])
+
+
+def _blur(x, std, generator):
+    """x + std n, n ~ N(0, I) drawn where the generator is."""
+    noise = torch.randn(x.shape, generator=generator, device=generator.device)
+    return x + std * noise.to(x)
 
 
 def _padding(mask):

@@ -13,6 +13,7 @@ from mfr import diffusion, fam
 from mfr.clips import ClipDenoiser
 from mfr.coefficients import Statistics
 from mfr.config import ATTITUDES, AUDIO_DIM, COEFFICIENT_DIM
+from mfr.predictors import VelocityPredictor
 
 
 class MotionModel(nn.Module):
@@ -47,6 +48,13 @@ class MotionModel(nn.Module):
         self.reference = Statistics.fit(data.listener)
         self.speaker, self.audio = Statistics.fit(data.speaker), Statistics.fit(data.audio)
 
+    @property
+    def eps_model(self):
+        r"""eps_theta: the network, or its output read as a velocity (config.prediction)."""
+        if self.config.prediction == "noise":
+            return self.network
+        return VelocityPredictor(self.network, self.diffusion, self.config.largest_weight)
+
     def _origin(self, cond):
         """(B, 1, 70) raw coefficients from which the motion is counted, or 0."""
         return cond.reference[:, None] if self.config.relative else 0
@@ -69,6 +77,9 @@ class MotionModel(nn.Module):
     def loss(self, listener, cond, generator, by_quartile=False):
         r"""Eq. (3) on raw data; the attitude of some clips is dropped for guidance.
 
+        Ours: a velocity's own error counts where the network puts out one; while training,
+        listener and speaker are blurred.
+
         Args:
             listener: (B, L, 70) raw motion.
             cond: Condition in raw units.
@@ -83,8 +94,10 @@ class MotionModel(nn.Module):
         cond = self.standardised(cond)
         if self.training:
             cond = fam.blur_listener(cond, self.config.listener_noise, generator)
+        cond = self.network.prepare(cond, generator if self.training else None)
+        weights = getattr(self.eps_model, "weights", None)
         return self.diffusion.noise_loss(
-            self.network, x_0, cond, generator, by_quartile
+            self.eps_model, x_0, cond, generator, by_quartile, weights
         )
 
     @torch.no_grad()
@@ -112,7 +125,7 @@ class MotionModel(nn.Module):
         guidance = self.config.guidance if guidance is None else guidance
         eta = self.config.sample_eta if eta is None else eta
         denoiser = ClipDenoiser(
-            self.network, self.standardised(cond), self.config.window, self.config.stride,
+            self.eps_model, self.standardised(cond), self.config.window, self.config.stride,
             guidance=guidance,
         )  # fmt: skip
         shape = (samples, cond.speaker.shape[1], COEFFICIENT_DIM)

@@ -271,7 +271,7 @@ class MotionStage(Stage):
     r"""Eq. 3: the noise in windows of the listeners' motion."""
 
     name, unit = "motion", "windows"
-    expect = "loss 1.00 at step 0 (the output layer starts at zero, and E[eps^2] = 1)"
+    expect = "loss about 1 at step 0 (the output starts at zero; noise and motion have variance 1)"
 
     def build(self, run):
         r"""Model and clips.

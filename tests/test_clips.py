@@ -14,8 +14,9 @@ import torch
 from mfr import clips, fam
 from mfr.clips import ClipDenoiser, ResponseStream, align, join, num_windows, split
 from mfr.config import MotionConfig
-from mfr.diffusion import GaussianDiffusion, Guided, linear_beta_schedule, spaced_steps
+from mfr.diffusion import GaussianDiffusion, linear_beta_schedule, spaced_steps
 from mfr.fam import Condition
+from mfr.predictors import Guided
 
 EXACT = {"rtol": 1e-9, "atol": 1e-11}
 GRIDS = [(40, 20), (40, 8), (40, 40), (7, 3), (11, 2), (5, 5), (1, 1)]  # window, stride

@@ -17,10 +17,7 @@ from torch.autograd import gradcheck
 
 from mfr import diffusion
 from mfr.config import MotionConfig
-from mfr.diffusion import (
-    GaussianDiffusion, Guided, cosine_beta_schedule, linear_beta_schedule,
-)  # fmt: skip
-from mfr.fam import Condition
+from mfr.diffusion import GaussianDiffusion, cosine_beta_schedule, linear_beta_schedule
 
 SHAPE = (2, 3, 5)  # B, L, D
 EXACT = {"rtol": 1e-9, "atol": 1e-12}
@@ -526,35 +523,6 @@ def test_held_frames_move_with_one_noise_when_ddim_is_deterministic():
         close(x_t, tables.q_sample(known, torch.tensor(t), noise))
 
 
-# ---- guidance ----
-
-
-class AttitudeSum:
-    r"""A predictor whose noise is x_t plus what the attitude says."""
-
-    def __init__(self):
-        self.prepared = 0
-
-    def prepare(self, cond):
-        self.prepared += 1
-        return cond.attitude @ torch.tensor([1.0, 2.0, 3.0])
-
-    def __call__(self, x_t, t, prepared):
-        return x_t + prepared.view(-1, 1, 1)
-
-
-@pytest.mark.parametrize("guidance", [0.0, 1.0, 2.5])
-def test_guidance_extrapolates_from_no_attitude(guidance):
-    cond = Condition(None, None, None, torch.eye(3)[[1, 2]])
-    model = Guided(AttitudeSum(), guidance)
-    x_t = draw(0).float()
-    expected = x_t + guidance * torch.tensor([2.0, 3.0]).view(-1, 1, 1)
-    prepared = model.prepare(cond)
-    close(model(x_t, full(1), prepared), expected, rtol=1e-6, atol=1e-6)
-    assert model.eps_model.prepared == 2  # the prepared form is not prepared again
-    close(model(x_t, full(1), cond), expected, rtol=1e-6, atol=1e-6)
-
-
 def test_build_reads_schedule_T_and_variance():
     config = MotionConfig(T=30, schedule="cosine", variance="beta")
     built = diffusion.build(config)
@@ -588,7 +556,6 @@ ERRORS = [
         lambda: linear(5).sample(None, SHAPE, None, torch.Generator(), known=draw(0)),
         "known and held: one is None",
     ),
-    (lambda: Guided(None, -1), "guidance is -1; allowed: >= 0"),
     (lambda: diffusion.build(MotionConfig(schedule="sigmoid")), "schedule 'sigmoid' is unknown"),
 ]
 

@@ -23,11 +23,12 @@ from mfr.fam import Condition, FeatureAggregationModule, IdentityModulation
 EXACT = {"rtol": 1e-9, "atol": 1e-11}
 B, L, V = 2, 5, 7
 SMALL = MotionConfig(
-    width=6, heads=3, layers=2, feedforward=11, identity_dim=V, T=50, context=3
+    width=6, heads=3, layers=2, feedforward=11, identity_dim=V, T=50, context=3,
+    speaker_features=4,
 )
 PAPER = replace(
     SMALL, reference=False, time_in_modulation=False, attitude_in_modulation=False,
-    context=0, speaker_beside=False,
+    context=0, speaker_beside=False, speaker_features=0,
 )  # fmt: skip
 CONCAT = replace(SMALL, aggregation="concat")
 CONFIGS = {"default": SMALL, "paper": PAPER, "concat": CONCAT}
@@ -91,10 +92,12 @@ class Slow:
     def gelu(self, x):
         return np.array([a / 2 * (1 + math.erf(a / math.sqrt(2))) for a in x])
 
+    def normal(self, x):
+        return (x - x.mean()) / np.sqrt(x.var() + 1e-5)
+
     def modulate(self, name, x, modulation):
-        normal = (x - x.mean()) / np.sqrt(x.var() + 1e-5)
         gamma, beta = np.split(self.linear(f"{name}.gamma_beta", modulation), 2)
-        return normal * (1 + gamma) + beta
+        return self.normal(x) * (1 + gamma) + beta
 
     def attend(self, name, query, tokens):
         size = self.config.width // self.config.heads
@@ -133,7 +136,10 @@ class Slow:
         modulation = sum(still) + (time if self.config.time_in_modulation else 0)
         modulation = modulation + (attitude if self.config.attitude_in_modulation else 0)
         modulation = self.silu(modulation)
-        speaker = self.encode("speaker", np.concatenate([audio, speaker], 1))
+        speaker = np.concatenate([audio, speaker], 1)
+        if self.config.speaker_features:
+            speaker = [self.normal(self.linear("speaker.narrow", row)) for row in speaker]
+        speaker = self.encode("speaker.frames", speaker)
         driving = [row + self.sinusoid(i) for i, row in enumerate(speaker)] + [attitude, time]
         latent = [x + self.sinusoid(i) for i, x in enumerate(self.encode("latent", x_t))]
         if self.config.speaker_beside:
@@ -191,12 +197,12 @@ def test_unmodulated_layer_is_torchs_decoder_layer():
 
 
 def test_ablation_is_torchs_encoder_on_concatenated_inputs(batch):
-    model = random_model(replace(CONCAT, context=0))
+    model = random_model(replace(CONCAT, context=0, speaker_features=0))
     x_t, t, cond = batch
     direction = F.normalize(cond.identity, dim=-1) * math.sqrt(V)
     still = torch.cat([direction, cond.attitude, cond.reference], -1)[:, None].expand(-1, L, -1)
     joined = torch.cat([x_t, cond.audio, cond.speaker, still], -1)
-    latent, rest = model.latent.embed, model.condition.embed
+    latent, rest = model.latent.embed, model.condition.frames.embed
     weight = torch.cat([latent.weight, rest.weight], 1)
     x = F.linear(joined, weight, latent.bias + rest.bias)
     x = x + fam.sinusoid(torch.arange(L), 6, torch.float64) + model.time(t)[:, None]
@@ -271,6 +277,30 @@ def test_listener_is_blurred_by_the_given_noise_and_nothing_else_is(generator):
         fam.blur_listener(cond, -1, generator)
 
 
+def test_speaker_is_a_few_normalised_features_blurred_only_while_training(generator):
+    config = replace(SMALL, speaker_noise=1.5, context=0)
+    encoder, cond = fam.SpeakerEncoder(0, config).double(), condition(50, 31)
+    frames = encoder.frames.embed
+    frames.weight.data, frames.bias.data = torch.eye(6, 4).double(), torch.zeros(6).double()
+    joined = torch.cat([cond.audio, cond.speaker], -1)
+    clean = F.layer_norm(F.linear(joined, encoder.narrow.weight, encoder.narrow.bias), (4,))
+    torch.testing.assert_close(encoder(cond, None)[..., :4], clean, **EXACT)
+    n = (encoder(cond, None, generator)[..., :4] - clean) / 1.5
+    assert abs(n.mean()) < 5 * n.numel() ** -0.5  # 5 sigma of a mean
+    assert abs((n**2).mean() - 1) < 5 * (2 / n.numel()) ** 0.5  # and of a mean of squares
+    whole = fam.SpeakerEncoder(0, replace(config, speaker_features=0)).double()
+    assert torch.equal(whole(cond, None, generator), whole.frames(joined))  # all 115, no noise
+
+
+def test_noise_on_the_speaker_reaches_the_prediction_of_both_models(generator, batch):
+    x_t, t, cond = batch
+    for config in (SMALL, CONCAT):
+        model = random_model(config)
+        base = model(x_t, t, model.prepare(cond))
+        assert torch.equal(base, model(x_t, t, cond))
+        assert not torch.equal(base, model(x_t, t, model.prepare(cond, generator)))
+
+
 def test_a_frame_sees_as_far_as_its_two_filters_reach():
     encoder, x = fam.FrameEncoder(3, 6, 5).double(), draw(0, 1, 17, 3)
     base, other = encoder(x), x.clone()
@@ -333,7 +363,7 @@ def test_speaker_and_latent_frames_share_their_positions(batch):
     # with maps of zero, a frame's token is its position and nothing else
     model, driving, tokens = random_model(PAPER), [], []
     x_t, t, cond = batch
-    for linear in (model.latent.embed, model.speaker.embed):
+    for linear in (model.latent.embed, model.speaker.frames.embed):
         nn.init.zeros_(linear.weight)
         nn.init.zeros_(linear.bias)
     model.layers[0].fuse.W_k.register_forward_hook(lambda _, args, out: driving.append(args[0]))
@@ -366,8 +396,9 @@ def test_literal_preset_is_the_papers_module():
     literal = FeatureAggregationModule(preset("motion", "paper"))
     assert literal.reference is None
     assert not literal.config.time_in_modulation and not literal.config.attitude_in_modulation
-    assert literal.beside is None and literal.config.listener_noise == 0
-    for encoder in (literal.speaker, literal.latent):
+    assert literal.beside is None and literal.speaker.narrow is None
+    assert literal.config.listener_noise == literal.config.speaker_noise == 0
+    for encoder in (literal.speaker.frames, literal.latent):
         assert not encoder.filters and not encoder.mix
     assert len(literal.layers) == 4 and literal.layers[0].fuse.heads == 8
 

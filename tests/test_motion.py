@@ -14,8 +14,8 @@ from mfr.fam import Condition
 from mfr.motion import MotionModel, one_hot
 
 SMALL = MotionConfig(width=16, layers=1, heads=2, feedforward=13, identity_dim=3, T=50,
-                     attitude_dropout=0.0, listener_noise=0.7)  # fmt: skip
-NOISE = SMALL.listener_noise
+                     attitude_dropout=0.0, listener_noise=0.7,
+                     speaker_features=5, speaker_noise=0.9, largest_weight=20.0)  # fmt: skip
 
 
 class Clips:
@@ -64,8 +64,10 @@ def test_statistics_are_those_of_what_is_diffused(relative, generator):
 
 @pytest.mark.parametrize("relative", [True, False])
 @pytest.mark.parametrize("training", [True, False])
-def test_loss_is_eq_3_of_the_standardised_motion(relative, training, generator):
-    model = fitted(replace(SMALL, relative=relative), generator).train(training)
+@pytest.mark.parametrize("prediction", ["noise", "velocity"])
+def test_loss_is_eq_3_of_the_standardised_motion(relative, training, prediction, generator):
+    settings = replace(SMALL, relative=relative, prediction=prediction)
+    model = fitted(settings, generator).train(training)
     cond, motion = condition(generator), 5 + torch.randn(2, 7, 70, generator=generator)
     found = model.loss(motion, cond, torch.Generator().manual_seed(3))
     origin = cond.reference[:, None] if relative else 0
@@ -80,16 +82,28 @@ def test_loss_is_eq_3_of_the_standardised_motion(relative, training, generator):
     if training:  # the listener is blurred
         direction = F.normalize(cond.identity, dim=-1) * cond.identity.shape[1] ** 0.5
         by_hand = by_hand._replace(
-            identity=direction + NOISE * torch.randn(direction.shape, generator=noise),
-            reference=by_hand.reference + NOISE * torch.randn(2, 70, generator=noise),
+            identity=direction + 0.7 * torch.randn(direction.shape, generator=noise),
+            reference=by_hand.reference + 0.7 * torch.randn(2, 70, generator=noise),
         )
-    want = model.diffusion.noise_loss(model.network, x_0, by_hand, noise)
-    torch.testing.assert_close(found, want, rtol=1e-5, atol=0)
+    by_hand = model.network.prepare(by_hand, noise if training else None)  # the speaker is too
+    t = torch.randint(1, 51, (2,), generator=noise)
+    assert t.max() > 30 > t.min()  # weights on both sides of the largest
+    eps = torch.randn(x_0.shape, generator=noise)
+    signal = model.diffusion.alphas_cumprod[t].sqrt().float()[:, None, None]
+    still = model.diffusion.noise_variance[t].sqrt().float()[:, None, None]
+    truth = eps if prediction == "noise" else signal * eps - still * x_0
+    want = (truth - model.network(signal * x_0 + still * eps, t, by_hand)) ** 2
+    if prediction == "velocity":
+        weights = (1 / model.diffusion.alphas_cumprod[1:]).clamp(max=20)
+        weights = weights / (weights * model.diffusion.alphas_cumprod[1:]).mean()
+        want = want * signal**2 * weights[t - 1].float()[:, None, None]
+    want = want.mean()
+    torch.testing.assert_close(found, want, rtol=1e-4, atol=0)
 
 
 @pytest.mark.parametrize("relative", [True, False])
 def test_samples_are_counted_from_the_portrait(relative, generator):
-    model = fitted(replace(SMALL, relative=relative), generator)
+    model = fitted(replace(SMALL, relative=relative, prediction="noise"), generator)
     truth = torch.randn(1, 7, 70, generator=generator)  # standardised
 
     class Knows(torch.nn.Module):

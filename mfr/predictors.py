@@ -1,0 +1,110 @@
+r"""What stands between a network and the diffusion: its output read as a velocity, and guidance.
+
+Eq. (1), (3) and (4) want eps_theta(x_t, t, input) and ask no more of it. Each class here is such a
+predictor around another one, with the same prepare(cond).
+"""
+
+from typing import NamedTuple
+
+import torch
+
+
+class VelocityPredictor:
+    r"""eps = sqrt(1 - bar_alpha_t) x_t + sqrt(bar_alpha_t) v, v what the network puts out.
+
+    Ours: the paper's network puts out eps. At large t, where it is decided whether and when the
+    listener nods, eps is nearly x_t itself, and what speaker and attitude tell changes it by
+    little; v = sqrt(bar_alpha_t) eps - sqrt(1 - bar_alpha_t) x_0 has the variance of x_0 there
+    and of the noise at small t. From outside nothing changes: it predicts noise.
+
+    Args:
+        network: with prepare(cond); (x_t, t, cond) -> v of x_t's shape.
+        diffusion: GaussianDiffusion.
+        largest_weight: limit of an error's weight in Eq. (3), >= 1 (see weights).
+    """
+
+    def __init__(self, network, diffusion, largest_weight=float("inf")):
+        self.network, self.diffusion, self.largest_weight = network, diffusion, largest_weight
+        self.prepare = network.prepare
+
+    @property
+    def weights(self):
+        r"""c min(1 / bar_alpha_t, largest), (T + 1,): what an error of eps at each t counts.
+
+        Without the limit Eq. (3) becomes E |v - v_theta|^2. But at the last t nothing is left of
+        the motion: errors there cannot be made small, and their gradients are noise. c is such
+        that a network which puts out 0 still loses 1, if x_0 has variance 1.
+        """
+        signal = self.diffusion.alphas_cumprod
+        weights = (1 / signal).clamp(max=self.largest_weight)
+        return weights / (weights * signal)[1:].mean()
+
+    def __call__(self, x_t, t, cond):
+        r"""The noise.
+
+        Args:
+            x_t: (B, L, D) noisy coefficients.
+            t: (B,) int64 in 1..T [diffusion steps].
+            cond: Condition, or what prepare returned.
+
+        Returns:
+            (B, L, D).
+        """
+        signal = self.diffusion.alphas_cumprod.to(t.device)[t].view(-1, 1, 1)  # (B, 1, 1)
+        velocity = self.network(x_t, t, cond)
+        return (1 - signal).sqrt().to(x_t) * x_t + signal.sqrt().to(x_t) * velocity
+
+
+class GuidedCondition(NamedTuple):
+    r"""One condition prepared twice."""
+
+    given: object  # with the attitude
+    dropped: object  # without
+
+
+class Guided:
+    r"""eps = eps_null + g (eps_cond - eps_null): classifier-free guidance on the attitude.
+
+    Ours: the paper has none; g = 1 is the plain predictor. eps_null is the prediction without
+    attitude, learnt by dropping it now and then while training.
+
+    Args:
+        eps_model: a predictor with prepare(cond).
+        guidance: g, >= 0; above 1 the attitude shows more than in the data.
+
+    Raises:
+        ValueError: the guidance is negative.
+    """
+
+    def __init__(self, eps_model, guidance):
+        if guidance < 0:
+            raise ValueError(f"guidance is {guidance}; allowed: >= 0")
+        self.eps_model = eps_model
+        self.guidance = guidance
+
+    def prepare(self, cond):
+        r"""Prepare the condition twice, with and without its attitude.
+
+        Args:
+            cond: Condition of B clips.
+
+        Returns:
+            GuidedCondition.
+        """
+        dropped = cond._replace(attitude=torch.zeros_like(cond.attitude))
+        return GuidedCondition(self.eps_model.prepare(cond), self.eps_model.prepare(dropped))
+
+    def __call__(self, x_t, t, cond):
+        r"""The guided noise.
+
+        Args:
+            x_t: (B, L, D) noisy coefficients.
+            t: (B,) int64 in 1..T [diffusion steps].
+            cond: Condition, or what prepare returned.
+
+        Returns:
+            (B, L, D).
+        """
+        given, dropped = cond if isinstance(cond, GuidedCondition) else self.prepare(cond)
+        eps_null = self.eps_model(x_t, t, dropped)
+        return eps_null + self.guidance * (self.eps_model(x_t, t, given) - eps_null)
