@@ -44,6 +44,7 @@ class Order(NamedTuple):
     stills: int
     randomise: bool
     meeting: dataset.Meeting
+    others: tuple = ()  # Meetings: further answers to the same speech
 
 
 def files_of(order):
@@ -53,7 +54,7 @@ def files_of(order):
         order: Order.
 
     Returns:
-        dict: (what, role) -> Path.
+        dict: (what, role or the Meeting of a further answer) -> Path.
     """
     meeting, out = order.meeting, order.out
     files = {
@@ -66,6 +67,10 @@ def files_of(order):
             files["video", role] = out / "videos" / f"{meeting.video(role)}.mp4"
         if order.stills:
             files["stills", role] = out / "stills" / meeting.video(role)
+    for other in order.others:
+        files["coefficients", other] = out / "recons" / f"{other.video('listener')}.mat"
+        if order.videos or order.stills:
+            files["portrait", other] = out / "stills" / other.video("listener")
     return files
 
 
@@ -80,7 +85,7 @@ def make_clip(order):
     """
     missing = {key: path for key, path in files_of(order).items() if not path.exists()}
     take = dataset.play(order.meeting, order.seed, order.randomise) if missing else None
-    rendered = 0
+    rendered, alone = 0, None
     for (what, role), path in missing.items():
         if what == "truth":
             text = json.dumps(dataset.truth(order.meeting, take), separators=(",", ":"))
@@ -88,14 +93,27 @@ def make_clip(order):
         elif what == "sound":
             _write(path, wav_bytes(take.speech.waveform, take.speech.sample_rate))
         elif what == "coefficients":
-            coeff = np.asarray(getattr(take, role), np.float32)
+            coeff = np.asarray(_coefficients(order, take, role), np.float32)
             params = np.tile(np.float32(FRAME_PARAMS), (len(coeff), 1))
             write_mat(path, {"coeff": coeff, "transform_params": params})
+        elif what == "portrait":
+            if alone is None:  # all answers begin with the same frame
+                alone = _frames(order, "listener", np.asarray(take.listener[:1], np.float32))
+                alone, rendered = next(iter(alone)), rendered + 1
+            _pictures(path, {0: alone})
         elif what == "stills":
             rendered += _stills(path, order, role, getattr(take, role))
         else:
             rendered += _film(path, order, role, getattr(take, role))
     return order.meeting.frames, rendered
+
+
+def _coefficients(order, take, role):
+    r"""(L, 257) of the speaker, the listener, or a further answer, which is a Meeting."""
+    if isinstance(role, str):
+        return getattr(take, role)
+    gamma = take.listener[0, 227:254]  # the light of the first answer
+    return dataset.listen(role, order.seed, take.speech.track, gamma)[0]
 
 
 def _write(path, content):
@@ -128,17 +146,22 @@ def _film(path, order, role, coefficients):
 
 
 def _stills(path, order, role, coefficients):
-    r"""Render a few moments of one side of a clip into a folder, whole or not at all."""
+    r"""Render a few moments of one side of a clip into a folder."""
+    moments = np.unique(np.linspace(0, len(coefficients) - 1, order.stills).round().astype(int))
+    _pictures(path, dict(zip(moments.tolist(), _frames(order, role, coefficients[moments]))))
+    return len(moments)
+
+
+def _pictures(path, frames):
+    r"""Frames, by their number, into a folder, whole or not at all."""
     from PIL import Image
 
-    moments = np.unique(np.linspace(0, len(coefficients) - 1, order.stills).round().astype(int))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    for moment, frame in zip(moments, _frames(order, role, coefficients[moments])):
+    for moment, frame in frames.items():
         Image.fromarray(frame).save(temporary / f"{moment:06d}.jpg", quality=95, subsampling=0)
     os.replace(temporary, path)
-    return len(moments)
 
 
 def _frames(order, role, coefficients):
@@ -204,7 +227,8 @@ def remove_leftovers(out):
 
 
 def make(
-    out, size="small", seed=0, videos=True, randomise=False, workers=None, report=print, stills=0
+    out, size="small", seed=0, videos=True, randomise=False, workers=None, report=print, stills=0,
+    answers=1,
 ):  # fmt: skip
     r"""Make a whole set, or what is missing of it.
 
@@ -218,6 +242,8 @@ def make(
         report: called with a line of text, now and then.
         stills: pictures of each video, spread over it from its first frame to its last, written
             beside the videos or in their place; 0: none.
+        answers: of the listener to each training speech, attitudes drawn anew; those after the
+            first are coefficients and, where there are pictures, a portrait, but no video.
 
     Returns:
         The list of Meeting.
@@ -234,10 +260,16 @@ def make(
         raise ValueError(f"--workers {workers}: allowed: 1 and more")
     if stills < 0:
         raise ValueError(f"--stills {stills}: allowed: 0 and more")
-    meetings = dataset.plan(size, seed)
+    if answers < 1:
+        raise ValueError(f"--answers {answers}: allowed: 1 and more")
     settings = {"format": FORMAT, "size": size, "seed": seed, "randomise": bool(randomise)}
+    settings |= {"answers": answers} if answers > 1 else {}  # older sets have no such word
+    orders = []
+    for meeting in dataset.plan(size, seed):
+        others = tuple(dataset.more_answers(meeting, seed, answers))
+        orders.append(Order(out, seed, videos, stills, randomise, meeting, others))
+    meetings = [meeting for order in orders for meeting in (order.meeting, *order.others)]
     prepare_folder(out, settings)
-    orders = [Order(out, seed, videos, stills, randomise, meeting) for meeting in meetings]
     todo = [order for order in orders if not all(p.exists() for p in files_of(order).values())]
     if len(todo) < len(orders):
         report(f"found    {len(orders) - len(todo)} of {len(orders)} clips already made")
@@ -336,6 +368,9 @@ def _arguments(argv):
     parser.add_argument("--randomise", action="store_true",
                         help="vary light, background, blur, noise and compression by video",
                         )  # fmt: skip
+    parser.add_argument("--answers", type=int, default=1, metavar="N",
+                        help="N answers to each training speech, all but one without video (1)",
+                        )  # fmt: skip
     parser.add_argument("--sheet", type=Path, help="also draw 24 people into this picture")
     parser.add_argument("--plot", type=Path, help="also draw one conversation into this picture")
     parser.add_argument("--workers", type=int, help="processes (one a core)")
@@ -390,7 +425,8 @@ def _make_and_tell(arguments):
         print(f"\r{line:<70}" if live else line, end="" if live else "\n", flush=True)
 
     meetings = make(out, arguments.size, arguments.seed, not arguments.no_video,
-                    arguments.randomise, arguments.workers, report, arguments.stills)  # fmt: skip
+                    arguments.randomise, arguments.workers, report, arguments.stills,
+                    arguments.answers)  # fmt: skip
     frames = sum(meeting.frames for meeting in meetings)
     print("\n" * live + f"done     {out}: {len(meetings)} clips, {frames} frames, "
           f"{time.monotonic() - began:.0f} s")  # fmt: skip

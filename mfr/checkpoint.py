@@ -76,8 +76,20 @@ def restore(module, state, path):
     Raises:
         ValueError: names or shapes differ.
     """
-    try:
-        module.load_state_dict(state, strict=True)
-    except RuntimeError as error:
-        lines = str(error).splitlines()
-        raise ValueError(f"{path}: does not fit the network: {' '.join(lines[1:4])}") from error
+    wanted = module.state_dict()
+    problems = {
+        "missing": [name for name in wanted if name not in state],
+        "unknown": [name for name in state if name not in wanted],
+        "of another shape": [name for name in wanted if name in state
+                             and wanted[name].shape != getattr(state[name], "shape", None)],
+    }  # fmt: skip
+    found = "; ".join(f"{what}: {_some(names)}" for what, names in problems.items() if names)
+    if found:
+        raise ValueError(f"{path}: does not fit the network of this version and config ({found})")
+    module.load_state_dict(state)
+
+
+def _some(names, most=3):
+    """The first few names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -31,6 +31,7 @@ class MotionConfig:
     attitude_in_modulation: bool = True  # the attitude likewise
     context: int = 21  # frames that each filter over speaker or latent frames spans; 0 = none
     speaker_beside: bool = True  # the speaker's frame also added to the latent, not only attended
+    smoother: bool = True  # each coefficient's own frames, smoothed, added to the output
     speaker_features: int = 8  # numbers a frame that the network keeps of the speaker; 0 = all
     # Sec. 3.1: the diffusion
     T: int = 1000  # diffusion steps
@@ -127,7 +128,8 @@ PAPER = {
     "motion": {
         "width": 256, "feedforward": 1024, "reference": False, "relative": False,
         "time_in_modulation": False, "attitude_in_modulation": False, "attitude_dropout": 0.0,
-        "context": 0, "speaker_beside": False, "speaker_features": 0, "prediction": "noise",
+        "context": 0, "speaker_beside": False, "speaker_features": 0, "smoother": False,
+        "prediction": "noise",
         "listener_noise": 0.0, "speaker_noise": 0.0,
         "sample_steps": 0, "steps": 50000, "learning_rate": 2e-4,
     },

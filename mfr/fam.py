@@ -19,6 +19,9 @@ from torch.nn import functional as F
 from mfr.attention import MultiHeadAttention
 from mfr.config import ATTITUDES, AUDIO_DIM, COEFFICIENT_DIM
 
+# std of the Gaussians that FrameSmoother looks through [frames]; the first sees a frame alone
+SMOOTHING = (0.1, 1.0, 2.0, 4.0, 8.0, 16.0)
+
 
 class Condition(NamedTuple):
     r"""What the listener responds to, and who the listener is; coefficients are normalised."""
@@ -204,6 +207,46 @@ class FrameEncoder(nn.Module):
         return s
 
 
+class FrameSmoother(nn.Module):
+    r"""sum_k g_k(t) S_k x_t: every coefficient smoothed over its own frames, by several widths.
+
+    Ours. A moving head goes on moving: what its own frames before and after tell of a noisy
+    coefficient is most of what can be told, and it is linear. Attention has to learn that for each
+    of the 70 anew; here it is learnt in some hundred steps, and attention is left with what the
+    speaker and the other coefficients tell. Zero at the start.
+
+    Args:
+        width: C, features of the time token.
+    """
+
+    def __init__(self, width):
+        super().__init__()
+        self.gain = _zero(nn.Linear(width, len(SMOOTHING) * COEFFICIENT_DIM))
+
+    def forward(self, x, time, mask=None):
+        r"""Smooth frames.
+
+        Args:
+            x: (B, L, 70) noisy coefficients.
+            time: (B, C) time tokens.
+            mask: (B, L) bool, True = a real frame; the others are not looked at.
+
+        Returns:
+            (B, L, 70), float32 at least.
+        """
+        x = x.to(torch.promote_types(x.dtype, torch.float32))  # little noise is lost in bfloat16
+        frames = torch.arange(x.shape[1], device=x.device)
+        widths = torch.tensor(SMOOTHING, dtype=x.dtype, device=x.device)[:, None, None]
+        near = torch.exp(-(((frames[:, None] - frames) / widths) ** 2) / 2)[None]  # (1, W, L, L)
+        if mask is not None:
+            near = near * mask[:, None, None]  # (B, W, L, L)
+        gain = self.gain(F.silu(time)).view(len(time), len(SMOOTHING), -1)  # (B, W, 70)
+        with torch.autocast(x.device.type, enabled=False):
+            near = near / near.sum(-1, keepdim=True).clamp(min=1e-6)
+            smooth = near @ x[:, None]  # (B, W, L, 70)
+            return torch.einsum("bwld,bwd->bld", smooth, gain.to(x))
+
+
 class SpeakerEncoder(nn.Module):
     r"""The speaker's frames as tokens: z = LN(W u) + std n, k numbers a frame; then FrameEncoder.
 
@@ -338,7 +381,8 @@ class FeatureAggregationModule(nn.Module):
     portrait's coefficients as a second identity token (config.reference); the time step and the
     attitude also in the modulation (config.time_in_modulation, config.attitude_in_modulation),
     since one key among 42 is a weak signal; the speaker's frame also added to the latent of the
-    same frame (config.speaker_beside), since attention must learn first which frame that is.
+    same frame (config.speaker_beside), since attention must learn first which frame that is; each
+    coefficient's own smoothed frames added to the output (config.smoother).
 
     Args:
         config: MotionConfig.
@@ -360,6 +404,7 @@ class FeatureAggregationModule(nn.Module):
         )
         self.modulate_out = IdentityModulation(width)
         self.out = _zero(nn.Linear(width, COEFFICIENT_DIM))  # eps = 0 and loss 1 at step 0
+        self.smoother = FrameSmoother(width) if config.smoother else None
 
     def prepare(self, cond, generator=None):
         r"""Everything of a condition that does not change while sampling.
@@ -426,7 +471,11 @@ class FeatureAggregationModule(nn.Module):
         for layer, driving in zip(self.layers, prepared.driving):
             x = layer(x, modulation, driving, time[:, None], masks)
         x = x[:, identity.shape[1] :]  # (B K, L, C)
-        return self.out(self.modulate_out(x, modulation)).to(x_t.dtype)
+        eps = self.out(self.modulate_out(x, modulation)).to(x_t.dtype)
+        if self.smoother is None:
+            return eps
+        smooth = self.smoother(x_t, time.repeat_interleave(samples, 0), mask)
+        return eps + smooth.to(eps)
 
 
 class ConcatenationLayer(nn.Module):
@@ -488,6 +537,7 @@ class ConcatenationModel(nn.Module):
         )
         self.norm_out = nn.LayerNorm(width)
         self.out = _zero(nn.Linear(width, COEFFICIENT_DIM))
+        self.smoother = FrameSmoother(width) if config.smoother else None
 
     def prepare(self, cond, generator=None):
         r"""The condition's part of the concatenation.
@@ -532,11 +582,12 @@ class ConcatenationModel(nn.Module):
         samples = _samples(x_t, t, *features.shape[:2])
         mask = _each_sample(mask, samples)
         x = self.latent(x_t.to(features.dtype), mask) + features.repeat_interleave(samples, 0)
-        x = x + self.time(t)[:, None]  # (B K, L, C)
-        mask = None if mask is None else mask[:, None]
+        time = self.time(t)
+        x = x + time[:, None]  # (B K, L, C)
         for layer in self.layers:
-            x = layer(x, mask)
-        return self.out(self.norm_out(x)).to(x_t.dtype)
+            x = layer(x, None if mask is None else mask[:, None])
+        eps = self.out(self.norm_out(x)).to(x_t.dtype)
+        return eps if self.smoother is None else eps + self.smoother(x_t, time, mask).to(eps)
 
 
 def build(config):

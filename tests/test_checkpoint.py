@@ -68,8 +68,15 @@ def test_a_foreign_state_dict_is_named_as_such(tmp_path):
 
 
 def test_weights_that_do_not_fit_are_named(tmp_path):
-    with pytest.raises(ValueError, match="x.pt: does not fit the network: .*extra"):
-        checkpoint.restore(torch.nn.Linear(2, 3), {"extra": torch.zeros(1)}, "x.pt")
+    net = torch.nn.Linear(2, 3)
+    for state, found in (
+        ({"extra": torch.zeros(1)}, r"missing: weight, bias; unknown: extra\)"),
+        ({**net.state_dict(), "bias": torch.zeros(5)}, r"\(of another shape: bias\)"),
+        ({**net.state_dict(), "bias": "none"}, r"\(of another shape: bias\)"),
+        ({name: torch.zeros(1) for name in "abcde"}, "unknown: a, b, c and 2 more"),
+    ):
+        with pytest.raises(ValueError, match=f"x.pt: does not fit the network .*{found}"):
+            checkpoint.restore(net, state, "x.pt")
 
 
 def test_a_failed_write_keeps_the_old_file_and_leaves_no_other(tmp_path):

@@ -28,7 +28,7 @@ SMALL = MotionConfig(
 )
 PAPER = replace(
     SMALL, reference=False, time_in_modulation=False, attitude_in_modulation=False,
-    context=0, speaker_beside=False, speaker_features=0,
+    context=0, speaker_beside=False, speaker_features=0, smoother=False,
 )  # fmt: skip
 CONCAT = replace(SMALL, aggregation="concat")
 CONFIGS = {"default": SMALL, "paper": PAPER, "concat": CONCAT}
@@ -154,7 +154,22 @@ class Slow:
             h = [self.gelu(self.linear(f"{layer}.feedforward.0", x)) for x in h]
             tokens = [x + self.linear(f"{layer}.feedforward.2", y) for x, y in zip(tokens, h)]
         latent = tokens[len(still) :]
-        return [self.linear("out", self.modulate("modulate_out", x, modulation)) for x in latent]
+        out = [self.linear("out", self.modulate("modulate_out", x, modulation)) for x in latent]
+        if self.config.smoother:
+            out = [x + y for x, y in zip(out, self.smooth(x_t, time))]
+        return out
+
+    def smooth(self, rows, time):
+        gain = self.linear("smoother.gain", self.silu(time))
+        smooth = []
+        for i in range(len(rows)):
+            total = np.zeros(70)
+            for k, width in enumerate((0.1, 1.0, 2.0, 4.0, 8.0, 16.0)):
+                weights = [math.exp(-((i - j) ** 2) / (2 * width**2)) for j in range(len(rows))]
+                mean = sum(w * row for w, row in zip(weights, rows)) / sum(weights)
+                total += gain[70 * k : 70 * (k + 1)] * mean
+            smooth.append(total)
+        return smooth
 
 
 @pytest.mark.parametrize("name", ["default", "paper"])
@@ -197,7 +212,7 @@ def test_unmodulated_layer_is_torchs_decoder_layer():
 
 
 def test_ablation_is_torchs_encoder_on_concatenated_inputs(batch):
-    model = random_model(replace(CONCAT, context=0, speaker_features=0))
+    model = random_model(replace(CONCAT, context=0, speaker_features=0, smoother=False))
     x_t, t, cond = batch
     direction = F.normalize(cond.identity, dim=-1) * math.sqrt(V)
     still = torch.cat([direction, cond.attitude, cond.reference], -1)[:, None].expand(-1, L, -1)
@@ -275,6 +290,31 @@ def test_listener_is_blurred_by_the_given_noise_and_nothing_else_is(generator):
     assert fam.blur_listener(bare, std, generator).reference is None
     with pytest.raises(ValueError, match="std is -1; allowed: >= 0"):
         fam.blur_listener(cond, -1, generator)
+
+
+def test_smoother_keeps_what_is_still_and_sees_through_noise():
+    smoother, still = fam.FrameSmoother(6).double(), torch.ones(1, 37, 70).double()
+    assert (smoother(still, draw(0, 1, 6)) == 0).all()  # before training
+    sums = []
+    for k in range(len(fam.SMOOTHING)):
+        smoother.gain.weight.data.zero_(), smoother.gain.bias.data.zero_()
+        smoother.gain.bias.data[70 * k : 70 * (k + 1)] = 1
+        torch.testing.assert_close(smoother(still, draw(0, 1, 6)), still, **EXACT)
+        sums.append(smoother(draw(1, 1, 37, 70), draw(0, 1, 6)).var().item())
+    assert sums == sorted(sums, reverse=True) and sums[0] > 0.9 and sums[-1] < 0.1
+    mask = torch.arange(37)[None] < 11  # what is padded is not looked at
+    other = still.masked_fill(~mask[..., None], 1e6)
+    found = smoother(other, draw(0, 1, 6), mask)
+    torch.testing.assert_close(found[mask], still[mask], **EXACT)
+
+
+def test_smoother_stays_exact_where_the_network_is_bfloat16():
+    smoother = fam.FrameSmoother(6)
+    smoother.gain.bias.data[:70] = 1  # the frame itself
+    x = draw(0, 1, 5, 70).float()
+    with torch.autocast("cpu", torch.bfloat16):
+        found = smoother(x, draw(1, 1, 6).bfloat16())
+    torch.testing.assert_close(found, x, rtol=1e-6, atol=1e-7)
 
 
 def test_speaker_is_a_few_normalised_features_blurred_only_while_training(generator):
@@ -380,7 +420,7 @@ def test_time_and_attitude_are_only_key_tokens_in_the_literal_preset(name, batch
     other = {
         "time": (x_t, t + 1, cond), "attitude": (x_t, t, cond._replace(attitude=cond.attitude + 1))
     }[name]  # fmt: skip
-    flags = {"time_in_modulation": False, "attitude_in_modulation": False}
+    flags = {"time_in_modulation": False, "attitude_in_modulation": False, "smoother": False}
     for config, dead in (
         (PAPER, True), (SMALL, False), (replace(SMALL, **flags), True),
         (replace(SMALL, **{**flags, f"{name}_in_modulation": True}), False),
@@ -396,7 +436,7 @@ def test_literal_preset_is_the_papers_module():
     literal = FeatureAggregationModule(preset("motion", "paper"))
     assert literal.reference is None
     assert not literal.config.time_in_modulation and not literal.config.attitude_in_modulation
-    assert literal.beside is None and literal.speaker.narrow is None
+    assert literal.beside is literal.smoother is literal.speaker.narrow is None
     assert literal.config.listener_noise == literal.config.speaker_noise == 0
     for encoder in (literal.speaker.frames, literal.latent):
         assert not encoder.filters and not encoder.mix

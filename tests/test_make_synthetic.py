@@ -28,7 +28,7 @@ from data_tools.synthetic import conversation, dataset, film, sheet
 from data_tools.synthetic.person import sample_person
 from mfr.coefficients import load_mat, save_mat
 from mfr.config import ATTITUDES
-from mfr.data import read_clips
+from mfr.data import portrait_of, read_clips
 from mfr.files import command
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -170,6 +170,39 @@ def test_resume_makes_only_what_is_missing(demo, tmp_path):
     assert "of 4 clips already made" in told[0]
 
 
+def test_further_answers_are_new_draws_from_the_same_seat(demo, tmp_path):
+    folder = tmp_path / "answers"
+    make(folder, "demo", seed=3, videos=False, workers=1, report=quiet, stills=1, answers=4)
+    clips = read_clips(folder)
+    first = {c.audio.stem: c for c in clips if not c.listener.stem[-1].isdigit()}
+    assert len(first) == 4 and len(clips) == 4 + 2 * 3  # two clips are for training
+    held = [c for c in clips if c.split != "train"]
+    assert all(c is first[c.audio.stem] for c in held)  # and only they are answered again
+    for clip in set(clips) - set(first.values()):
+        one = first[clip.audio.stem]
+        assert clip.speaker == one.speaker and clip.listener_id == one.listener_id
+        motion, other = (load_mat(c.listener_mat)[0] for c in (clip, one))
+        assert (motion[0] == other[0]).all() and (motion[20:] != other[20:]).any(1).all()
+        assert (portrait_of(clip) == portrait_of(one)).all()
+    twins = [load_mat(c.listener_mat)[0] for c in clips if c.audio == clips[0].audio]
+    assert len(twins) == 4 and len({x.tobytes() for x in twins}) == 4
+    assert {c.attitude for c in clips if c.split == "train"} == set(ATTITUDES)
+    plain = contents(demo)  # the rest is as it was
+    mats = [n for n in plain if n.endswith((".mat", ".wav"))]
+    assert all(contents(folder)[n] == plain[n] for n in mats)
+    with pytest.raises(ValueError, match="was made with .*answers 4, now asked for"):
+        make(folder, "demo", seed=3, videos=False, workers=1, report=quiet, stills=1)
+
+
+def test_attitudes_of_further_answers_are_in_their_shares():
+    meetings = [m for m in dataset.plan("vico", 0) if m.split == "train"]
+    drawn = [o.attitude for m in meetings for o in dataset.more_answers(m, 0, 12)]
+    assert len(drawn) == 397 * 11
+    for name, share in zip(ATTITUDES, dataset.SHARES):
+        band = 5 * (len(drawn) * share * (1 - share)) ** 0.5  # 5 sigma of a binomial count
+        assert abs(drawn.count(name) - share * len(drawn)) < band
+
+
 def test_light_differs_by_video_when_randomised():
     meeting = dataset.plan("demo", 0)[0]
     plain, other = dataset.play(meeting, 0), dataset.play(meeting, 0, randomise=True)
@@ -188,6 +221,7 @@ def test_light_differs_by_video_when_randomised():
     ({"size": "huge"}, "size 'huge' is unknown; allowed: demo, small, vico, crowd"),
     ({"seed": -1}, "--seed -1: is negative"),
     ({"workers": -2}, "--workers -2: allowed: 1 and more"),
+    ({"answers": 0}, "--answers 0: allowed: 1 and more"),
 ])  # fmt: skip
 def test_bad_arguments_are_named_and_nothing_is_written(options, match, tmp_path):
     with pytest.raises(ValueError, match=match):

@@ -4,7 +4,7 @@ A clip depends on the seed and its own number alone, so any worker makes the sam
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,6 +60,7 @@ class Meeting:
     split: str
     frames: int
     sample_rate: int
+    answer: int = 0  # > 0: another answer of the same listener to the same speech
 
     @property
     def audio(self):
@@ -75,7 +76,8 @@ class Meeting:
         Returns:
             A file name without suffix.
         """
-        return f"{self.audio}_{role}"
+        number = self.answer if role == "listener" and self.answer else ""
+        return f"{self.audio}_{role}{number}"
 
     def row(self):
         r"""The values of RLD_data.csv, in ViCo's order."""
@@ -113,6 +115,29 @@ def plan(size, seed):
             meetings.append(Meeting(len(meetings), attitude, first + listener, first + speaker,
                                     split, frames, rate))  # fmt: skip
     return meetings
+
+
+def more_answers(meeting, seed, answers):
+    r"""The listener of a training clip answers the same speech again, from the same seat.
+
+    Ours: a real set has one answer to each speech. What is chance in it and what is rule shows
+    only by several.
+
+    Args:
+        meeting: Meeting.
+        seed: of the world.
+        answers: to each speech, >= 1; the meeting itself is the first.
+
+    Returns:
+        A list of answers - 1 Meeting, attitudes drawn anew; empty for a held-out clip.
+    """
+    if meeting.split != "train":
+        return []
+    rng = np.random.default_rng([seed, 5, meeting.index])
+    return [
+        replace(meeting, attitude=str(rng.choice(ATTITUDES, p=SHARES)), answer=answer)
+        for answer in range(1, answers)
+    ]
 
 
 def _pairs(group, count, rng):
@@ -186,10 +211,10 @@ def play(meeting, seed, randomise=False):
     Returns:
         A Take.
     """
-    streams = [np.random.default_rng([seed, 3, meeting.index, part]) for part in range(7)]
-    listener, speaker = person(seed, meeting.listener), person(seed, meeting.speaker)
+    streams = _streams(meeting, seed)
+    speaker, gamma = person(seed, meeting.speaker), None
     if randomise:
-        listener.gamma, speaker.gamma = sample_light(streams[6]), sample_light(streams[6])
+        gamma, speaker.gamma = sample_light(streams[6]), sample_light(streams[6])
     said = speech.synthesize_speech(
         voice(seed, meeting.speaker), meeting.frames / FPS, streams[0], meeting.sample_rate
     )
@@ -197,11 +222,37 @@ def play(meeting, seed, randomise=False):
     speaking = speaker_motion(
         said, motion.personal_style(speaker.id), streams[2], speaker_rest
     )
+    heard, rest, acts = listen(meeting, seed, said.track, gamma)
+    return Take(said, speaker.coefficients(speaking), heard, rest, acts)
+
+
+def listen(meeting, seed, track, gamma=None):
+    r"""Act out the listener of a meeting.
+
+    Args:
+        meeting: Meeting.
+        seed: of the world.
+        track: Track of the speech.
+        gamma: (27,) light on the listener, or None for the person's own.
+
+    Returns:
+        (float32 (L, 257), rest (70,), list of Act).
+    """
+    streams, listener = _streams(meeting, seed), person(seed, meeting.listener)
+    listener.gamma = listener.gamma if gamma is None else gamma
     rest = motion.seat(streams[3], listener.exp_neutral)
     style = motion.personal_style(listener.id)
-    acts = conversation.sample_responses(said, meeting.attitude, style, streams[4])
+    acts = conversation.sample_responses(track, meeting.attitude, style, streams[4])
     heard = conversation.act_out(acts, meeting.frames, style, streams[5], rest)
-    return Take(said, speaker.coefficients(speaking), listener.coefficients(heard), rest, acts)
+    return listener.coefficients(heard), rest, acts
+
+
+def _streams(meeting, seed):
+    """A generator for each part of a meeting; only what is answered differs by answer."""
+    parts = [[seed, 3, meeting.index, part] for part in range(7)]
+    if meeting.answer:
+        parts[4:6] = [[*part, meeting.answer] for part in parts[4:6]]
+    return [np.random.default_rng(part) for part in parts]
 
 
 def truth(meeting, take):
