@@ -27,6 +27,7 @@ class MotionConfig:
     identity_dim: int = 128  # length of V(I_l)
     reference: bool = True  # the portrait's own coefficients as a second identity token
     relative: bool = True  # x_0 is the motion's deviation from them
+    from_portrait: bool = True  # a response's first frame is held at them
     time_in_modulation: bool = True  # t also in the modulation, not only as a key token
     attitude_in_modulation: bool = True  # the attitude likewise
     context: int = 21  # frames that each filter over speaker or latent frames spans; 0 = none
@@ -42,7 +43,7 @@ class MotionConfig:
     attitude_dropout: float = 0.1  # share of clips trained without attitude, for guidance
     guidance: float = 1.0  # classifier-free guidance on the attitude; 1 = none
     sample_steps: int = 25  # DDIM steps when sampling; 0 = Eq. 1's ancestral chain of T
-    sample_eta: float = 0.8  # noise of those steps: 0 = none, 1 = as much as the chain's
+    sample_eta: float = 0.0  # noise of those steps: 0 = none, 1 = as much as the chain's
     spacing: float = 2.0  # of those steps: t = T (i/n)^spacing; 1 = even
     # Sec. 3.3, 4.1.3: clip by clip
     window: int = 40  # [frames]
@@ -127,6 +128,7 @@ PAPER = {
     "reconstruction": {"width": 32, "steps": 50000, "batch_size": 128},
     "motion": {
         "width": 256, "feedforward": 1024, "reference": False, "relative": False,
+        "from_portrait": False,
         "time_in_modulation": False, "attitude_in_modulation": False, "attitude_dropout": 0.0,
         "context": 0, "speaker_beside": False, "speaker_features": 0, "smoother": False,
         "prediction": "noise",
@@ -190,8 +192,9 @@ def check(config):
             raise ValueError(f"{name} is {value}; allowed: {'>= 0' if free else '> 0'}")
     if getattr(config, "ema", 0) >= 1 or getattr(config, "attitude_dropout", 0) >= 1:
         raise ValueError("ema and attitude_dropout are shares; allowed: below 1")
-    if getattr(config, "relative", False) and not config.reference:
-        raise ValueError("relative needs the portrait's coefficients; allowed: with reference")
+    for name in ("relative", "from_portrait"):
+        if getattr(config, name, False) and not config.reference:
+            raise ValueError(f"{name} needs the portrait's coefficients; allowed: with reference")
     if getattr(config, "sample_eta", 0) > 1:
         raise ValueError(f"sample_eta is {config.sample_eta}; allowed: 0 .. 1")
     context = getattr(config, "context", 0)

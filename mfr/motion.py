@@ -59,6 +59,14 @@ class MotionModel(nn.Module):
         """(B, 1, 70) raw coefficients from which the motion is counted, or 0."""
         return cond.reference[:, None] if self.config.relative else 0
 
+    def _begins_with(self, cond):
+        """Known coefficients (1, 1, 70) and the frame that is held at them (1, L, 1), or None."""
+        if not self.config.from_portrait:
+            return None, None
+        known = self.listener.normalise(cond.reference[:, None] - self._origin(cond))
+        first = torch.arange(cond.speaker.shape[1], device=known.device) == 0
+        return known, first[None, :, None]
+
     def standardised(self, cond):
         r"""A raw Condition as the network wants it.
 
@@ -130,7 +138,9 @@ class MotionModel(nn.Module):
         )  # fmt: skip
         shape = (samples, cond.speaker.shape[1], COEFFICIENT_DIM)
         walk = diffusion.spaced_steps(self.config.T, steps, self.config.spacing) if steps else None
-        x_0 = self.diffusion.sample(denoiser, shape, None, generator, walk, eta, progress)
+        x_0 = self.diffusion.sample(
+            denoiser, shape, None, generator, walk, eta, progress, *self._begins_with(cond)
+        )
         return self.listener.denormalise(x_0) + self._origin(cond)
 
 

@@ -119,14 +119,21 @@ def test_samples_are_counted_from_the_portrait(relative, generator):
     found = model.sample(cond, 3, torch.Generator().manual_seed(0), steps=5)
     origin = cond.reference[:, None] if relative else 0
     want = truth * model.listener.std + model.listener.mean + origin
-    torch.testing.assert_close(found, want.expand(3, -1, -1), rtol=1e-4, atol=1e-3)
+    want = want.expand(3, -1, -1).clone()
+    assert not torch.allclose(want[:, 0], cond.reference)
+    want[:, 0] = cond.reference  # the response begins as the portrait shows
+    torch.testing.assert_close(found, want, rtol=1e-4, atol=1e-3)
+    model.config = replace(model.config, from_portrait=False)
+    free = model.sample(cond, 3, torch.Generator().manual_seed(0), steps=5)
+    torch.testing.assert_close(free[:, 1:], found[:, 1:], rtol=1e-4, atol=1e-3)
+    assert not torch.allclose(free[:, 0], cond.reference)
 
 
 def test_the_config_says_how_many_steps_how_much_noise_and_guidance(generator, monkeypatch):
     model = fitted(replace(SMALL, sample_steps=3, sample_eta=0.3, guidance=2.0), generator)
     seen = {}
 
-    def sample(denoiser, shape, cond, generator, steps, eta, progress):
+    def sample(denoiser, shape, cond, generator, steps, eta, progress, known, held):
         seen.update(steps=steps, eta=eta, guided=hasattr(denoiser.eps_model, "guidance"))
         return torch.zeros(shape)
 
@@ -141,3 +148,5 @@ def test_the_config_says_how_many_steps_how_much_noise_and_guidance(generator, m
 def test_motion_cannot_be_relative_to_nothing():
     with pytest.raises(ValueError, match="relative .* allowed: with reference"):
         preset("motion", reference=False)
+    with pytest.raises(ValueError, match="from_portrait .* allowed: with reference"):
+        preset("motion", reference=False, relative=False)
