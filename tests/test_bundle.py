@@ -1,13 +1,15 @@
 r"""The weights that ship, on the demo that ships: what a fresh clone runs. Oracles: the attitudes'
-own meaning (who agrees smiles, who disagrees frowns), sizes and lengths."""
+own meaning (who agrees smiles, who disagrees frowns), the ends of the demo's phrases, sizes and
+lengths."""
 
 import numpy as np
 import pytest
 import torch
 
 import sample_mfr
+from data_tools.synthetic import dataset
 from mfr import media, pipeline
-from mfr.coefficients import MOTION_EXP
+from mfr.coefficients import MOTION_EXP, to_motion
 
 SAMPLES = 6
 SMILE, BROW_LOWER = MOTION_EXP.start + 1, MOTION_EXP.start + 4
@@ -42,6 +44,28 @@ def test_attitudes_mean_what_they_say(responses):
     smile = {name: float(x[:, SMILE].mean()) for name, x in level.items()}
     frown = {name: float(x[:, BROW_LOWER].mean()) for name, x in level.items()}
     assert smile["positive"] > smile["negative"] and frown["negative"] > frown["positive"]
+
+
+def test_the_head_answers_when_a_phrase_ends(responses):
+    # the demo's speech is ood meeting 4 of the small set; its phrases end at frames 58 and 149
+    meeting = [m for m in dataset.plan("small", 0) if m.split == "ood"][4]
+    ends = dataset.play(meeting, 0).speech.track.phrase_ends
+    angles = responses["positive"][:, :, :3]
+    speed = angles.diff(dim=1).norm(dim=-1).mean(0)  # (L - 1,), over samples
+    assert len(ends) == 2 and len(speed) == meeting.frames - 1
+    after = torch.zeros(len(speed), dtype=torch.bool)
+    for end in ends:
+        after[int(end) + 8 : int(end) + 22] = True  # nods begin 9 +- 3.5 frames later
+    calm = ~after
+    calm[:15] = False  # there the head leaves the portrait's pose
+    assert speed[after].mean() > 1.2 * speed[calm].mean()
+
+
+def test_a_response_begins_with_the_portrait(system, responses):
+    portrait = system.look(sample_mfr.DEMO / "portrait.png")
+    first = torch.from_numpy(to_motion(portrait.coefficients))
+    for motion in responses.values():
+        torch.testing.assert_close(motion[:, 0], first.expand(SAMPLES, -1), rtol=0, atol=1e-4)
 
 
 def test_samples_of_one_attitude_differ_as_much_as_a_listener_does(responses):
