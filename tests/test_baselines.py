@@ -324,8 +324,8 @@ def test_runs_are_named_by_what_their_config_is(tmp_path, generator):
 
     small = {"width": 16, "layers": 1, "heads": 2, "feedforward": 8, "T": 5, "sample_steps": 2}
     for folder, changes in (("a", {}), ("b", {"aggregation": "concat"}), ("c", {
-        "reference": False, "relative": False, "time_in_modulation": False,
-        "attitude_in_modulation": False,
+        "reference": False, "relative": False, "from_portrait": False,
+        "time_in_modulation": False, "attitude_in_modulation": False,
     })):  # fmt: skip
         settings = config.preset("motion", **small, **changes)
         model = MotionModel(settings)
