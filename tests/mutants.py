@@ -503,9 +503,9 @@ MUTANTS = {
         ("return own[:, None], F.pad(mask, (0, 2), value=True)[:, None]",
          "return own[:, None], F.pad(mask, (0, 2), value=False)[:, None]",
          "test_clips_of_different_length_share_a_batch"),
-        ("x = x + self.time(t)[:, None]",
-         "x = x + 0 * self.time(t)[:, None]",
-         "test_no_input_is_dead"),
+        ("x = x + time[:, None]",
+         "x = x + 0 * time[:, None]",
+         "test_ablation_is_torchs_encoder_on_concatenated_inputs"),
     ]),
     "mfr/motion.py": ("tests/test_motion.py", [
         ("origin = [x[:1] if self.config.relative else 0 for x in data.listener]",
