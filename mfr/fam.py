@@ -437,9 +437,9 @@ class FeatureAggregationModule(nn.Module):
         return Prepared(identity, attitude, keys_values, frames, mask)
 
     def forward(self, x_t, t, cond):
-        r"""eps_theta(x_t, t, input), the noise in x_t.
+        r"""eps_theta(x_t, t, input), the noise in x_t; or the velocity, where it is read as one.
 
-        Paper: Sec. 3.2. Frames outside the mask influence no real frame; their own output means
+        Paper: Sec. 3.2. Ours: config.prediction says which (mfr.predictors). Frames outside the mask influence no real frame; their own output means
         nothing.
 
         Args:
@@ -448,7 +448,7 @@ class FeatureAggregationModule(nn.Module):
             cond: Condition of B clips, or what prepare made of it.
 
         Returns:
-            (B K, L, 70) noise, in x_t's dtype.
+            (B K, L, 70) noise or velocity, in x_t's dtype.
 
         Raises:
             ValueError: x_t or t do not fit the condition.
