@@ -439,8 +439,8 @@ class FeatureAggregationModule(nn.Module):
     def forward(self, x_t, t, cond):
         r"""eps_theta(x_t, t, input), the noise in x_t; or the velocity, where it is read as one.
 
-        Paper: Sec. 3.2. Ours: config.prediction says which (mfr.predictors). Frames outside the mask influence no real frame; their own output means
-        nothing.
+        Paper: Sec. 3.2. Ours: config.prediction says which (mfr.predictors). Frames outside the
+        mask influence no real frame; their own output means nothing.
 
         Args:
             x_t: (B K, L, 70) noisy coefficients, K samples of each of the condition's B clips.
