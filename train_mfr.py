@@ -24,23 +24,30 @@ from mfr.stages import STAGES
 from mfr.training import AveragedWeights, pick_device
 
 
-def train(stage, run, resume=False, dry_run=False):
+def train(stage, run, resume=False, dry_run=False, start=None):
     r"""The training loop, the same for every stage.
 
     Args:
-        stage: from mfr.training: network, loss and data.
+        stage: from mfr.stages: network, loss and data.
         run: folder to leave checkpoints and the log in.
         resume: go on from last.pt, if it is there.
         dry_run: one step, nothing written.
+        start: weights file to begin from, or None for random weights. Its statistics of the data
+            come along, as they are the units of its weights.
 
     Returns:
         The best held-out loss.
 
     Raises:
-        ValueError: last.pt is of another config, or the loss is not a number.
+        ValueError: last.pt is of another config, the weights to begin from are of another network,
+            or the loss is not a number.
     """
     settings, device = stage.config, stage.device
     folder, weights_file = Path(run) / stage.name, Path(run) / f"{stage.name}.pt"
+    if start:
+        weights = checkpoint.load(start, stage.name, device)
+        checkpoint.restore(stage.network, weights["model"], start)
+        print(f"begins    with {start}, {weights['step']} steps old")
     optimizer = torch.optim.AdamW(stage.modules.parameters(), settings.learning_rate)
     adversary = stage.adversary and torch.optim.AdamW(
         stage.adversary.parameters(), settings.learning_rate, betas=(0.5, 0.999)
@@ -230,7 +237,7 @@ def main(arguments=None):
         if not options.dry_run:
             with files.atomic(Path(options.run) / name / "config.json") as temporary:
                 temporary.write_text(json.dumps(config.to_dict(settings), indent=1) + "\n")
-        train(stage, options.run, options.resume, options.dry_run)
+        train(stage, options.run, options.resume, options.dry_run, getattr(options, "start", None))
     if not options.dry_run:
         print(f"next      python sample_mfr.py --weights {options.run}")
 
@@ -281,6 +288,8 @@ def parser():
             sub.add_argument("--steps", type=int, help="of every stage [steps]")
             sub.add_argument("--seed", type=int, help="of every stage")
             continue
+        sub.add_argument("--start", metavar="FILE", help="begin with these weights, such as "
+                         f"mfr/weights/{name}.pt, not at random")  # fmt: skip
         notes = field_notes(config.STAGES[name])
         group = sub.add_argument_group(f"settings of {name} (defaults of the preset)")
         for field in fields(config.STAGES[name]):

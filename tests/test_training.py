@@ -183,6 +183,24 @@ def test_resume_with_other_settings_is_refused(vico_folder, run):
         train("identity", vico_folder, run, 2, "--batch-size", "5", "--resume")
 
 
+@pytest.mark.parametrize("stage", ["identity", "reconstruction", "motion", "renderer"])
+def test_a_run_begins_with_the_weights_given(stage, vico_folder, run, tmp_path):
+    train(stage, vico_folder, run, 2, "--batch-size", "3")
+    train(stage, vico_folder, tmp_path, 1, "--batch-size", "3", "--seed", "7",
+          "--learning-rate", "1e-12", "--start", str(run / f"{stage}.pt"))  # fmt: skip
+    before, after = weights(run, stage), weights(tmp_path, stage)
+    fitted = [name for name in before if name.startswith("feature_")]  # once a run is over
+    for name in before.keys() - fitted:
+        torch.testing.assert_close(after[name], before[name], rtol=0, atol=1e-6, msg=name)
+
+
+def test_weights_of_another_network_do_not_begin_a_run(vico_folder, run, tmp_path):
+    wide = ["--batch-size", "3", "--start", str(stages.WEIGHTS / "identity.pt")]
+    with pytest.raises(ValueError, match="identity.pt: does not fit .*of another shape"):
+        train("identity", vico_folder, tmp_path, 2, *wide)
+    assert not list(tmp_path.rglob("*.pt"))
+
+
 def test_a_gradient_that_is_not_finite_stops_the_run(vico_folder, run, tmp_path, monkeypatch):
     settings = config.preset("motion", width=16, layers=1, heads=2, feedforward=16, steps=3)
     stage = stages.MotionStage(settings, vico_folder, run, torch.device("cpu"))
