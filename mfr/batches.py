@@ -49,39 +49,43 @@ class MotionData:
         r"""Frames of all clips together."""
         return sum(len(x) for x in self.listener)
 
-    def draw(self, count, window, generator):
+    def draw(self, count, window, generator, past=0):
         r"""Windows at random places of random clips, longer clips more often.
 
         Args:
             count: B.
             window: L [frames]; shorter clips are padded and masked.
             generator: torch.Generator.
+            past: P, frames of the speaker before the window; masked where the clip has none.
 
         Returns:
-            (listener (B, L, 70), Condition) in raw units; the reference is the clip's first frame,
-            the portrait in ViCo's task.
+            (listener (B, L, 70), Condition of P + L frames) in raw units; the reference is the
+            clip's first frame, the portrait in ViCo's task.
         """
         places = torch.tensor([max(1, len(x) - window + 1) for x in self.listener])
         chosen = torch.multinomial(places.float(), count, replacement=True, generator=generator)
         starts = (torch.rand(count, generator=generator) * places[chosen]).long()
         rows = []
         for i, start in zip(chosen.tolist(), starts.tolist()):
-            part = slice(start, start + window)
-            rows.append((self.listener[i][part], self.audio[i][part], self.speaker[i][part],
+            rows.append((_cut(self.listener[i], start, window),
+                         _cut(self.audio[i], start - past, past + window),
+                         _cut(self.speaker[i], start - past, past + window),
                          self.listener[i][0]))  # fmt: skip
-        listener, audio, speaker, reference = zip(*rows)
-        mask = torch.tensor([[k < len(x) for k in range(window)] for x in listener])
+        listener, audio, speaker, reference = (torch.stack(x) for x in zip(*rows))
+        frames = starts[:, None] + torch.arange(-past, window)  # (B, P + L)
+        lengths = torch.tensor([len(x) for x in self.listener])[chosen, None]
         condition = Condition(
-            audio=_pad(audio, window), speaker=_pad(speaker, window),
-            identity=self.identity[chosen], reference=torch.stack(reference),
-            attitude=self.attitude[chosen], mask=mask,
+            audio=audio, speaker=speaker, identity=self.identity[chosen], reference=reference,
+            attitude=self.attitude[chosen], mask=(frames >= 0) & (frames < lengths),
         )  # fmt: skip
-        return _pad(listener, window), condition
+        return listener, condition
 
 
-def _pad(rows, length):
-    r"""Stack (L_i, D) rows into (B, length, D), zeros after their ends."""
-    return torch.stack([torch.nn.functional.pad(x, (0, 0, 0, length - len(x))) for x in rows])
+def _cut(x, start, length):
+    r"""Frames start .. start + length of (L, D), zeros where x has none: (length, D)."""
+    part = x[max(start, 0) : start + length]
+    before = max(-start, 0)
+    return torch.nn.functional.pad(part, (0, 0, before, length - before - len(part)))
 
 
 class FrameData:

@@ -91,17 +91,18 @@ def join(windows, length, window=40, stride=20):
     return mean
 
 
-def split_condition(cond, window=40, stride=20):
+def split_condition(cond, window=40, stride=20, past=0):
     r"""The windows of B clips, one after the other, as a condition of as many clips.
 
     Args:
         cond: Condition of B clips of up to L frames.
         window: [frames].
         stride: [frames], 1 .. window.
+        past: P, frames of the speaker before each window.
 
     Returns:
-        Condition of W_1 + .. + W_B windows, each clip cut at its end; its mask marks the padding
-        of last windows.
+        Condition of W_1 + .. + W_B windows of P + window frames, each clip cut at its end; its
+        mask marks what lies before a clip's start and after its end.
 
     Raises:
         ValueError: window or stride is not allowed, or a mask has a hole.
@@ -111,7 +112,8 @@ def split_condition(cond, window=40, stride=20):
     which = torch.repeat_interleave(torch.tensor(counts, device=cond.audio.device))  # (W,) clip
 
     def cut(x):
-        return torch.cat([split(clip[:n], window, stride) for clip, n in zip(x, lengths)])
+        clips = (F.pad(clip[:n], (0, 0, past, 0)) for clip, n in zip(x, lengths))
+        return torch.cat([split(clip, past + window, stride) for clip in clips])
 
     real = cut(torch.ones_like(cond.audio[..., :1], dtype=torch.bool))[..., 0]
     return Condition(
@@ -137,19 +139,20 @@ class ClipDenoiser:
         window: [frames].
         stride: [frames].
         guidance: weight of the attitude (see Guided), >= 0; 1 is none.
+        past: P of the predictor, frames of the speaker before each window.
 
     Raises:
         ValueError: window, stride or guidance is not allowed, or a mask has a hole.
     """
 
-    def __init__(self, eps_model, cond, window=40, stride=20, guidance=1.0):
+    def __init__(self, eps_model, cond, window=40, stride=20, guidance=1.0, past=0):
         self.eps_model = eps_model if guidance == 1 else Guided(eps_model, guidance)
-        self.window, self.stride = window, stride
+        self.grid = window, stride
         self.frames, self.lengths = cond.audio.shape[1], _lengths(cond)
         self.counts = [num_windows(length, window, stride) for length in self.lengths]
         self.which = torch.repeat_interleave(torch.tensor(self.counts, device=cond.audio.device))
         with torch.no_grad():
-            self.prepared = self.eps_model.prepare(split_condition(cond, window, stride))
+            self.prepared = self.eps_model.prepare(split_condition(cond, *self.grid, past))
 
     def __call__(self, x_t, t, cond=None):
         r"""The noise in whole clips; zero beyond a clip's end.
@@ -170,15 +173,14 @@ class ClipDenoiser:
             allowed = f"({clips} K, {self.frames}, D)"
             raise ValueError(f"x_t has shape {tuple(x_t.shape)}; allowed: {allowed}")
         x = x_t.unflatten(0, (clips, -1))  # (B, K, L, D)
-        grid = (self.window, self.stride)
-        windows = [split(clip[:, :n], *grid) for clip, n in zip(x, self.lengths)]
+        windows = [split(clip[:, :n], *self.grid) for clip, n in zip(x, self.lengths)]
         windows = torch.cat(windows, 1).transpose(0, 1)  # (W, K, window, D), W = W_1 + .. + W_B
         t = t.reshape(clips, -1)[self.which].flatten()  # (W K,)
         eps = self.eps_model(windows.flatten(0, 1), t, self.prepared)
         eps = eps.view(windows.shape).transpose(0, 1)  # (K, W, window, D)
         out = torch.zeros_like(x)
         for clip, part, n in zip(out, eps.split(self.counts, 1), self.lengths):
-            clip[:, :n] = join(part, n, *grid)
+            clip[:, :n] = join(part, n, *self.grid)
         return out.flatten(0, 1)
 
 
@@ -201,6 +203,7 @@ class ResponseStream:
         steps: DDIM steps a window, dense at small t; None, the whole chain.
         eta: noise of DDIM, 0 .. 1; new noise lets the new frames turn towards the held ones.
         guidance: weight of the attitude (see Guided), >= 0; 1 is none.
+        past: P of the predictor, frames of the speaker before the window.
 
     Raises:
         ValueError: the stride or the guidance is not allowed.
@@ -208,15 +211,15 @@ class ResponseStream:
 
     def __init__(
         self, eps_model, diffusion, identity, attitude, generator, reference=None,
-        window=40, stride=8, steps=25, eta=1.0, guidance=1.0,
+        window=40, stride=8, steps=25, eta=1.0, guidance=1.0, past=0,
     ):  # fmt: skip
         num_windows(1, window, stride)  # checks both
         self.eps_model = eps_model if guidance == 1 else Guided(eps_model, guidance)
         self.diffusion, self.generator = diffusion, generator
         self.listener = {"identity": identity, "attitude": attitude, "reference": reference}
-        self.window, self.stride = window, stride
+        self.window, self.stride, self.past = window, stride, past
         self.steps, self.eta = steps and spaced_steps(diffusion.T, steps), eta
-        self.audio = self.speaker = self.given = None  # the last frames, at most a window + stride
+        self.audio = self.speaker = self.given = None  # the last frames, at most P + window + stride
 
     def push(self, audio, speaker):
         r"""Take new speaker frames, give back the listener frames that they complete.
@@ -270,17 +273,22 @@ class ResponseStream:
         """Sample the window that ends `new` frames after the last given one; keep its tail."""
         end = len(self.given) + new
         start = max(end - self.window, 0)
-        audio, speaker = self.audio[None, start:end], self.speaker[None, start:end]
-        cond = self.eps_model.prepare(Condition(audio, speaker, **self.listener))
+        first = max(start - self.past, 0)  # the speaker's frames from here on are heard
+        missing = self.past - (start - first)  # before the stream began
+        audio, speaker = (
+            F.pad(x[None, first:end], (0, 0, missing, 0)) for x in (self.audio, self.speaker)
+        )
+        mask = (torch.arange(audio.shape[1], device=audio.device) >= missing)[None]
+        cond = self.eps_model.prepare(Condition(audio, speaker, mask=mask, **self.listener))
         known = torch.cat([self.given[start:], self.given.new_zeros(new, self.given.shape[1])])
         held = torch.arange(start, end, device=known.device)[:, None] < len(self.given)
         response = self.diffusion.sample(
             self.eps_model, (1, *known.shape), cond, self.generator, self.steps, self.eta,
             known=known, held=held, device=known.device, dtype=known.dtype,
         )[0, -new:]  # fmt: skip
-        # the next window starts later: nothing before this one is read again
-        self.given = torch.cat([self.given, response])[start:]
-        self.audio, self.speaker = self.audio[start:], self.speaker[start:]
+        # the next window starts later: nothing before this one's past is read again
+        self.given = torch.cat([self.given, response])[first:]
+        self.audio, self.speaker = self.audio[first:], self.speaker[first:]
         return response
 
 

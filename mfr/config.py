@@ -34,6 +34,7 @@ class MotionConfig:
     speaker_beside: bool = True  # the speaker's frame also added to the latent, not only attended
     smoother: bool = True  # each coefficient's own frames, smoothed, added to the output
     speaker_features: int = 8  # numbers a frame that the network keeps of the speaker; 0 = all
+    past: int = 40  # P, frames of the speaker before the window that are heard too
     # Sec. 3.1: the diffusion
     T: int = 1000  # diffusion steps
     schedule: str = "linear"  # linear | cosine
@@ -130,8 +131,8 @@ PAPER = {
         "width": 256, "feedforward": 1024, "reference": False, "relative": False,
         "from_portrait": False,
         "time_in_modulation": False, "attitude_in_modulation": False, "attitude_dropout": 0.0,
-        "context": 0, "speaker_beside": False, "speaker_features": 0, "smoother": False,
-        "prediction": "noise",
+        "context": 0, "speaker_beside": False, "speaker_features": 0, "past": 0,
+        "smoother": False, "prediction": "noise",
         "listener_noise": 0.0, "speaker_noise": 0.0,
         "sample_steps": 0, "steps": 50000, "learning_rate": 2e-4,
     },
@@ -182,8 +183,8 @@ def check(config):
         ValueError: a setting is out of its range.
     """
     may_be_zero = ("seed", "sample_steps", "sample_eta", "attitude_dropout", "guidance", "margin",
-                   "gan_start", "warp_steps", "context", "speaker_features", "listener_noise",
-                   "speaker_noise")  # fmt: skip
+                   "gan_start", "warp_steps", "context", "speaker_features", "past",
+                   "listener_noise", "speaker_noise")  # fmt: skip
     for name, value in to_dict(config).items():
         if isinstance(value, (str, bool)):
             continue

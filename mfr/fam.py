@@ -21,17 +21,21 @@ from mfr.config import ATTITUDES, AUDIO_DIM, COEFFICIENT_DIM
 
 # std of the Gaussians that FrameSmoother looks through [frames]; the first sees a frame alone
 SMOOTHING = (0.1, 1.0, 2.0, 4.0, 8.0, 16.0)
+SHAPES = 4  # in time, that FrameSmoother looks for in each coefficient
 
 
 class Condition(NamedTuple):
-    r"""What the listener responds to, and who the listener is; coefficients are normalised."""
+    r"""What the listener responds to, and who the listener is; coefficients are normalised.
 
-    audio: Tensor  # (B, L, 45) acoustic features of the speaker
-    speaker: Tensor  # (B, L, 70) coefficients of the speaker
+    The condition of a window begins P = config.past frames before it; that of a clip, at frame 0.
+    """
+
+    audio: Tensor  # (B, P + L, 45) acoustic features of the speaker
+    speaker: Tensor  # (B, P + L, 70) coefficients of the speaker
     identity: Tensor  # (B, V) listener's identity vector; only its direction is used
     attitude: Tensor  # (B, 3) one-hot in the order of ATTITUDES; a zero row = not known
     reference: Optional[Tensor] = None  # (B, 70) coefficients of the listener's portrait
-    mask: Optional[Tensor] = None  # (B, L) bool, True = a real frame; None = all are
+    mask: Optional[Tensor] = None  # (B, P + L) bool, True = a real frame; None = all are
 
     def to(self, *args):
         r"""Move or convert every tensor, as Tensor.to does; the mask stays bool.
@@ -53,9 +57,10 @@ class Prepared(NamedTuple):
 
     identity: Tensor  # (B, I, C) identity tokens; I = 2 with a reference
     attitude: Tensor  # (B, C) attitude token
-    driving: list  # per layer: keys and values (B, H, L + 1, C/H) of the speaker and attitude
+    driving: list  # per layer: keys and values (B, H, P + L + 1, C/H) of speaker and attitude
     frames: Tensor  # (B, L, C) what the latent frames are added to: position, speaker's frame
-    mask: Optional[Tensor]  # (B, L) bool
+    mask: Optional[Tensor]  # (B, L) bool: which latent frames are real
+    heard: Optional[Tensor]  # (B, P + L) bool: which of the speaker's
 
 
 class PreparedConcatenation(NamedTuple):
@@ -208,12 +213,15 @@ class FrameEncoder(nn.Module):
 
 
 class FrameSmoother(nn.Module):
-    r"""sum_k g_k(t) S_k x_t: every coefficient smoothed over its own frames, by several widths.
+    r"""sum_k g_k S_k x_t + sum_m c_m SiLU((1 + a_m) sum_k w_mk S_k x_t + b_m): own frames only.
 
-    Ours. A moving head goes on moving: what its own frames before and after tell of a noisy
-    coefficient is most of what can be told, and it is linear. Attention has to learn that for each
-    of the 70 anew; here it is learnt in some hundred steps, and attention is left with what the
-    speaker and the other coefficients tell. Zero at the start.
+    Ours; S_k smooths over frames by one of several widths; g, a, b, c depend on t, and all of them
+    and w on the coefficient. A moving head goes on moving: what its own frames before and after
+    tell of a noisy coefficient is most of what can be told, and it is linear. A blink is not: six
+    frames out of hundreds, which a gain fit for all would smooth away; the second sum finds such
+    shapes. Attention has to learn that for each of the 70 anew; here it is learnt in some hundred
+    steps, and attention is left with what the speaker and the other coefficients tell. Zero at
+    the start.
 
     Args:
         width: C, features of the time token.
@@ -222,6 +230,9 @@ class FrameSmoother(nn.Module):
     def __init__(self, width):
         super().__init__()
         self.gain = _zero(nn.Linear(width, len(SMOOTHING) * COEFFICIENT_DIM))
+        mixtures = torch.randn(SHAPES, len(SMOOTHING), COEFFICIENT_DIM)
+        self.shapes = nn.Parameter(mixtures / math.sqrt(len(SMOOTHING)))  # w
+        self.modulate = _zero(nn.Linear(width, 3 * SHAPES * COEFFICIENT_DIM))  # a, b, c
 
     def forward(self, x, time, mask=None):
         r"""Smooth frames.
@@ -240,11 +251,15 @@ class FrameSmoother(nn.Module):
         near = torch.exp(-(((frames[:, None] - frames) / widths) ** 2) / 2)[None]  # (1, W, L, L)
         if mask is not None:
             near = near * mask[:, None, None]  # (B, W, L, L)
-        gain = self.gain(F.silu(time)).view(len(time), len(SMOOTHING), -1)  # (B, W, 70)
+        time = F.silu(time)
+        gain = self.gain(time).view(len(time), len(SMOOTHING), -1).to(x)  # (B, W, 70)
+        a, b, c = self.modulate(time).view(len(time), 3, 1, SHAPES, -1).to(x).unbind(1)
         with torch.autocast(x.device.type, enabled=False):
             near = near / near.sum(-1, keepdim=True).clamp(min=1e-6)
             smooth = near @ x[:, None]  # (B, W, L, 70)
-            return torch.einsum("bwld,bwd->bld", smooth, gain.to(x))
+            found = torch.einsum("bwld,mwd->blmd", smooth, self.shapes.to(x))  # (B, L, M, 70)
+            found = F.silu(found * (1 + a) + b)
+            return torch.einsum("bwld,bwd->bld", smooth, gain) + (found * c).sum(2)
 
 
 class SpeakerEncoder(nn.Module):
@@ -356,9 +371,9 @@ class AggregationLayer(nn.Module):
         Args:
             x: (B K, I + L, C) identity and latent tokens.
             modulation: (B K, C) identity, with time and attitude where the config says so.
-            driving: keys and values (B, H, L + 1, C/H) of the speaker frames and the attitude.
+            driving: keys and values (B, H, P + L + 1, C/H) of the speaker and the attitude.
             time: (B, 1, C) time token.
-            masks: own (B K, 1, I + L) and driving (B, 1, L + 2) bool, or a pair of None.
+            masks: own (B K, 1, I + L) and driving (B, 1, P + L + 2), bool or None.
 
         Returns:
             (B K, I + L, C).
@@ -369,7 +384,7 @@ class AggregationLayer(nn.Module):
         h = self.modulate_fuse(x, modulation)
         h = h.reshape(len(time), -1, h.shape[-1])  # (B, K (I + L), C): K samples, one query
         pairs = zip(driving, self.fuse.keys_values(time))
-        keys_values = tuple(torch.cat(pair, 2) for pair in pairs)  # (B, H, L + 2, C/H)
+        keys_values = tuple(torch.cat(pair, 2) for pair in pairs)  # (B, H, P + L + 2, C/H)
         x = x + self.fuse(h, keys_values, driving_mask).view_as(x)
         return x + self.feedforward(self.modulate_feedforward(x, modulation))
 
@@ -381,8 +396,10 @@ class FeatureAggregationModule(nn.Module):
     portrait's coefficients as a second identity token (config.reference); the time step and the
     attitude also in the modulation (config.time_in_modulation, config.attitude_in_modulation),
     since one key among 42 is a weak signal; the speaker's frame also added to the latent of the
-    same frame (config.speaker_beside), since attention must learn first which frame that is; each
-    coefficient's own smoothed frames added to the output (config.smoother).
+    same frame (config.speaker_beside), since attention must learn first which frame that is; P
+    frames of the speaker before the window (config.past), since what is answered in a window was
+    often said before it; each coefficient's own smoothed frames added to the output
+    (config.smoother).
 
     Args:
         config: MotionConfig.
@@ -421,20 +438,22 @@ class FeatureAggregationModule(nn.Module):
         """
         _check_condition(cond, self.config)
         cond = cond.to(self.out.weight.dtype)
-        mask = _padding(cond.mask)
-        speaker = self.speaker(cond, mask, generator)  # (B, L, C)
-        frames = torch.arange(speaker.shape[1], device=speaker.device)
+        past, heard = self.config.past, _padding(cond.mask)
+        speaker = self.speaker(cond, heard, generator)  # (B, P + L, C)
+        frames = torch.arange(speaker.shape[1], device=speaker.device) - past
         positions = sinusoid(frames, self.config.width, speaker.dtype).expand_as(speaker)
         frames = positions if self.beside is None else positions + self.beside(speaker)
+        frames = frames[:, past:]  # (B, L, C)
         speaker = speaker + positions
         attitude = self.attitude(cond.attitude)  # (B, C)
-        driving = torch.cat([speaker, attitude[:, None]], 1)  # (B, L + 1, C)
+        driving = torch.cat([speaker, attitude[:, None]], 1)  # (B, P + L + 1, C)
         identity = [self.identity(_direction(cond.identity))]
         if self.reference is not None:
             identity.append(self.reference(cond.reference))
         keys_values = [layer.fuse.keys_values(driving) for layer in self.layers]
         identity = torch.stack(identity, 1)  # (B, I, C)
-        return Prepared(identity, attitude, keys_values, frames, mask)
+        mask = None if heard is None else _padding(heard[:, past:])
+        return Prepared(identity, attitude, keys_values, frames, mask, heard)
 
     def forward(self, x_t, t, cond):
         r"""eps_theta(x_t, t, input), the noise in x_t; or the velocity, where it is read as one.
@@ -466,7 +485,7 @@ class FeatureAggregationModule(nn.Module):
         if self.config.attitude_in_modulation:
             modulation = modulation + prepared.attitude
         modulation = F.silu(modulation).repeat_interleave(samples, 0)  # (B K, C)
-        masks = _masks(prepared.mask, mask, identity.shape[1])
+        masks = _wider(mask, identity.shape[1], 0), _wider(prepared.heard, 0, 2)
         x = torch.cat([identity, latent], 1)  # (B K, I + L, C)
         for layer, driving in zip(self.layers, prepared.driving):
             x = layer(x, modulation, driving, time[:, None], masks)
@@ -557,10 +576,11 @@ class ConcatenationModel(nn.Module):
         still = [_direction(cond.identity), cond.attitude]
         still += [cond.reference] if self.config.reference else []
         still = torch.cat(still, -1)[:, None].expand(-1, cond.audio.shape[1], -1)
-        positions = torch.arange(cond.audio.shape[1], device=still.device)
-        mask = _padding(cond.mask)
-        features = self.condition(cond, mask, generator, still)
+        past, heard = self.config.past, _padding(cond.mask)
+        features = self.condition(cond, heard, generator, still)[:, past:]  # (B, L, C)
+        positions = torch.arange(features.shape[1], device=still.device)
         positions = sinusoid(positions, self.config.width, features.dtype)
+        mask = None if heard is None else _padding(heard[:, past:])
         return PreparedConcatenation(features + positions, mask)
 
     def forward(self, x_t, t, cond):
@@ -639,17 +659,16 @@ def _each_sample(mask, samples):
     return None if mask is None else mask.repeat_interleave(samples, 0)
 
 
-def _masks(mask, each_sample, identity_tokens):
-    """Masks of both attentions: own (B K, 1, I + L), driving (B, 1, L + 2)."""
-    if mask is None:
-        return None, None
-    own = F.pad(each_sample, (identity_tokens, 0), value=True)
-    return own[:, None], F.pad(mask, (0, 2), value=True)[:, None]
+def _wider(mask, before, after):
+    """(B, L) of keys -> (B, 1, before + L + after), with tokens that are always there; or None."""
+    return None if mask is None else F.pad(mask, (before, after), value=True)[:, None]
 
 
 def _check_condition(cond, config):
     """Shapes of a condition against each other and against the config."""
     clips, frames = cond.audio.shape[:2]
+    if frames <= config.past:
+        raise ValueError(f"audio has {frames} frames; allowed: more than the past's {config.past}")
     allowed = {
         "audio": (clips, frames, AUDIO_DIM),
         "speaker": (clips, frames, COEFFICIENT_DIM),

@@ -134,7 +134,7 @@ class MotionModel(nn.Module):
         eta = self.config.sample_eta if eta is None else eta
         denoiser = ClipDenoiser(
             self.eps_model, self.standardised(cond), self.config.window, self.config.stride,
-            guidance=guidance,
+            guidance=guidance, past=self.config.past,
         )  # fmt: skip
         shape = (samples, cond.speaker.shape[1], COEFFICIENT_DIM)
         walk = diffusion.spaced_steps(self.config.T, steps, self.config.spacing) if steps else None

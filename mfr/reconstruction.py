@@ -28,6 +28,7 @@ from mfr.identity import conv_block
 
 DIM = 257
 BLOCK_WEIGHTS = ((ID, 0.5), (EXP, 8.0), (TEX, 0.25), (ANGLE, 4.0), (GAMMA, 0.5), (TRANS, 4.0))
+EXP_FALL = 8.0  # columns over which an expression error's weight falls by e
 PIXEL_WEIGHT = 0.25  # of one pixel of landmark error beside one standard deviation
 SMALLEST_STD = 1e-3  # columns that never vary in the training data (some files hold zeros)
 # Fixed points of a generic head [Deep3DFaceRecon's units]: outer eye corners, nose tip, mouth
@@ -144,8 +145,8 @@ def reconstruction_loss(found, truth, std):
     r"""Weighted squared error of each block, plus the pixel error of fixed head points.
 
     Ours: [10] trains without coefficients, through a renderer; here they are known. An error counts
-    in units of its column's std, in exp in units of the block's: most of its 64 columns are too
-    small to be seen, and one std of each would count as much as a smile.
+    in units of its column's std, in exp in units of the block's, the k-th column by exp(-k / 8): a
+    basis begins with what moves a face most, and most of the 64 are too small to be seen.
 
     Args:
         found: (B, 257), the network's.
@@ -157,7 +158,8 @@ def reconstruction_loss(found, truth, std):
         [pixels]).
     """
     unit = std.clone()
-    unit[EXP] = std[EXP].square().mean().sqrt()
+    share = (-torch.arange(len(std[EXP])).to(std) / EXP_FALL).exp()
+    unit[EXP] = (std[EXP].square().mean() * share.mean() / share).sqrt()
     squared = ((found - truth) / unit) ** 2
     names = ("id", "exp", "tex", "angle", "gamma", "trans")
     terms = {name: squared[:, block].mean() for name, (block, _) in zip(names, BLOCK_WEIGHTS)}

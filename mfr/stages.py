@@ -304,6 +304,19 @@ class MotionStage(Stage):
         return (f"data      {self.folder}: {len(self.data.clips)} clips, {self.data.num_frames} "
                 f"frames at 30 fps; {len(self.held.clips)} clips held out")  # fmt: skip
 
+    def draw(self, data, count, generator):
+        r"""Windows as the config wants them.
+
+        Args:
+            data: MotionData.
+            count: B.
+            generator: torch.Generator.
+
+        Returns:
+            (listener (B, L, 70), Condition) in raw units.
+        """
+        return data.draw(count, self.config.window, generator, self.config.past)
+
     def loss(self, step, draw, noise):
         r"""noise_loss on random windows, with its four quarters of t as terms.
 
@@ -315,7 +328,7 @@ class MotionStage(Stage):
         Returns:
             (scalar, dict of terms).
         """
-        listener, cond = self.data.draw(self.config.batch_size, self.config.window, draw)
+        listener, cond = self.draw(self.data, self.config.batch_size, draw)
         listener, cond = listener.to(self.device), cond.to(self.device)
         with self.precision():
             loss, quarters = self.network.loss(listener, cond, noise, by_quartile=True)
@@ -334,7 +347,7 @@ class MotionStage(Stage):
         noise = torch.Generator(self.device).manual_seed(1)
         total = 0.0
         for _ in range(HELD_OUT_WINDOWS // 64):
-            listener, cond = self.held.draw(64, self.config.window, generator)
+            listener, cond = self.draw(self.held, 64, generator)
             total += float(network.loss(listener.to(self.device), cond.to(self.device), noise))
         return total / (HELD_OUT_WINDOWS // 64)
 

@@ -7,9 +7,11 @@ nothing from the future, bounded buffers).
 
 import math
 import warnings
+from dataclasses import replace
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from mfr import clips, fam
 from mfr.clips import ClipDenoiser, ResponseStream, align, join, num_windows, split
@@ -20,7 +22,7 @@ from mfr.predictors import Guided
 
 EXACT = {"rtol": 1e-9, "atol": 1e-11}
 GRIDS = [(40, 20), (40, 8), (40, 40), (7, 3), (11, 2), (5, 5), (1, 1)]  # window, stride
-SMALL = MotionConfig(width=6, heads=3, layers=2, feedforward=11, identity_dim=7)
+SMALL = MotionConfig(width=6, heads=3, layers=2, feedforward=11, identity_dim=7, past=0)
 
 
 def draw(seed, *shape):
@@ -38,12 +40,21 @@ def condition(frames, batch=1, seed=0, mask=None):
     )
 
 
-def random_model():
-    model = fam.build(SMALL).double()
+def random_model(past=0):
+    model = fam.build(replace(SMALL, past=past)).double()
     for i, parameter in enumerate(model.parameters()):
         scale = parameter.shape[-1] ** -0.5 if parameter.dim() == 2 else 0.3
         parameter.data = scale * draw(i, *parameter.shape)
     return model.requires_grad_(False)
+
+
+def heard(cond, start, stop, past):
+    """Frames start - past .. stop of a clip's condition, cut where the clip begins."""
+    part = slice(max(start - past, 0), stop)
+    missing = max(past - start, 0)
+    audio, speaker = (F.pad(x[:, part], (0, 0, missing, 0)) for x in (cond.audio, cond.speaker))
+    mask = torch.arange(past + stop - start)[None] >= missing
+    return cond._replace(audio=audio, speaker=speaker, mask=mask)
 
 
 # ---- split and join ----
@@ -111,20 +122,35 @@ def test_split_condition_repeats_the_listener_and_marks_the_padding():
     assert full.mask is None and full.reference is None  # nothing is padded, nothing to mask
 
 
+def test_split_condition_begins_earlier_where_there_is_a_past():
+    mask = torch.arange(50) < torch.tensor([[50], [30]])
+    cond = condition(50, 2, mask=mask)
+    windows = clips.split_condition(cond, past=23)
+    assert len(windows.audio) == 3  # as many as without
+    assert (windows.audio[0, :23] == 0).all() and torch.equal(
+        windows.audio[0, 23:], cond.audio[0, :40]
+    )
+    assert torch.equal(windows.speaker[1, 3:53], cond.speaker[0])  # frames -3 .. 59
+    frames = [(-23, 50), (-3, 50), (-23, 30)]  # of the first place, and how many the clip has
+    expected = [[0 <= first + i < n for i in range(63)] for first, n in frames]
+    assert windows.mask.tolist() == expected
+
+
 # ---- whole clips ----
 
 
 @pytest.mark.parametrize("frames", [1, 13, 40, 83])
-def test_clip_noise_is_the_weighted_mean_of_its_windows(frames):
-    model, cond, samples = random_model(), condition(frames), 3
+@pytest.mark.parametrize("past", [0, 23])
+def test_clip_noise_is_the_weighted_mean_of_its_windows(frames, past):
+    model, cond, samples = random_model(past), condition(frames), 3
     x_t, t = draw(9, samples, frames, 70), torch.full((samples,), 17)
-    found = ClipDenoiser(model, cond)(x_t, t)
+    found = ClipDenoiser(model, cond, past=past)(x_t, t)
     for k in range(samples):
         total, count = torch.zeros(frames, 70).double(), torch.zeros(frames, 1)
         start = 0
         while True:  # one window, one sample at a time, cut instead of padded
             part = slice(start, min(start + 40, frames))
-            window = cond._replace(audio=cond.audio[:, part], speaker=cond.speaker[:, part])
+            window = heard(cond, part.start, part.stop, past)
             share = torch.tensor([[weight(p, 40)] for p in range(part.stop - start)])
             total[part] += share * model(x_t[k : k + 1, part], t[:1], window)[0]
             count[part] += share
@@ -236,22 +262,24 @@ def test_stream_answers_within_its_stride():
     assert len(live.flush()) == 61 - given == 5
 
 
-def test_stream_knows_nothing_of_the_future():
-    model, cond = random_model(), condition(61)
+@pytest.mark.parametrize("past", [0, 23])
+def test_stream_knows_nothing_of_the_future(past):
+    model, cond = random_model(past), condition(61)
     other = cond._replace(speaker=cond.speaker.clone(), audio=cond.audio.clone())
     other.speaker[:, 48:] += 1
     other.audio[:, 48:] -= 1
     first, second = (
-        torch.cat(push_all(stream(model, torch.Generator().manual_seed(0), c), c, [61]))
+        torch.cat(push_all(stream(model, torch.Generator().manual_seed(0), c, past=past), c, [61]))
         for c in (cond, other)
     )
     assert torch.equal(first[:48], second[:48])
     assert not torch.isclose(first[48:], second[48:]).all(-1).any()
 
 
-def test_stream_completes_the_window_that_ends_with_the_new_frames():
-    model, cond = random_model(), condition(61)
-    live = stream(model, torch.Generator().manual_seed(0), cond)
+@pytest.mark.parametrize("past", [0, 23])
+def test_stream_completes_the_window_that_ends_with_the_new_frames(past):
+    model, cond = random_model(past), condition(61)
+    live = stream(model, torch.Generator().manual_seed(0), cond, past=past)
     seen = []
 
     def record(eps_model, shape, prepared, generator, steps, eta, **options):
@@ -268,17 +296,18 @@ def test_stream_completes_the_window_that_ends_with_the_new_frames():
         assert shape == (1, end - start, 70)
         assert held[:, 0].tolist() == [i < previous for i in range(start, end)]
         assert torch.equal(known[: previous - start], given[start:previous])
-        part = slice(start, end)
-        window = cond._replace(audio=cond.audio[:, part], speaker=cond.speaker[:, part])
+        window = heard(cond, start, end, past)
         assert torch.equal(prepared.driving[0][0], model.prepare(window).driving[0][0])
 
 
-def test_stream_keeps_no_more_than_a_window():
-    model, cond = random_model(), condition(200)
-    live = stream(model, torch.Generator().manual_seed(0), cond, window=11, stride=3)
+@pytest.mark.parametrize("past", [0, 5])
+def test_stream_keeps_no_more_than_a_window_and_its_past(past):
+    model, cond = random_model(past), condition(200)
+    live = stream(model, torch.Generator().manual_seed(0), cond, window=11, stride=3, past=past)
     for start in range(0, 200, 4):
         live.push(cond.audio[0, start : start + 4], cond.speaker[0, start : start + 4])
-        assert len(live.audio) == len(live.speaker) <= 11 + 3 and len(live.given) <= 11
+        assert len(live.audio) == len(live.speaker) <= past + 11 + 3
+        assert len(live.given) <= past + 11
     live.flush()
     assert len(live.push(cond.audio[0, :3], cond.speaker[0, :3])) == 3  # a new stream
 

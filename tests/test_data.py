@@ -119,6 +119,26 @@ def test_motion_windows_are_cut_where_they_say(vico_folder):
         assert torch.equal(cond.reference[row], truth[0])
 
 
+def test_the_past_of_a_window_is_the_speakers_frames_before_it(vico_folder):
+    motion = batches.MotionData(data.read_clips(vico_folder))
+    motion.identity = torch.arange(6.0)[:, None]
+    plain, without = motion.draw(97, 23, torch.Generator().manual_seed(0))
+    listener, cond = motion.draw(97, 23, torch.Generator().manual_seed(0), past=13)
+    assert torch.equal(listener, plain)  # the same windows, heard from earlier on
+    assert torch.equal(cond.audio[:, 13:], without.audio)
+    assert torch.equal(cond.mask[:, 13:], without.mask)
+    before = cond.mask[:, :13].sum(1)
+    assert before.min() < 13 and before.max() == 13  # near a clip's start, and far from it
+    for row in range(97):
+        clip, there = int(cond.identity[row, 0]), int(before[row])
+        speaker, length = motion.speaker[clip], 23 + there
+        start = int((speaker.unfold(0, length, 1).mT - cond.speaker[row, 13 - there :])
+                    .abs().sum((1, 2)).argmin())  # fmt: skip
+        assert torch.equal(cond.speaker[row, 13 - there :], speaker[start : start + length])
+        assert there == 13 or start == 0
+        assert (cond.speaker[row, : 13 - there] == 0).all()
+
+
 def test_windows_of_a_short_clip_are_padded_and_masked(vico_folder):
     motion = batches.MotionData(data.read_clips(vico_folder)[:1])
     motion.identity = torch.zeros(1, 2)

@@ -24,13 +24,15 @@ EXACT = {"rtol": 1e-9, "atol": 1e-11}
 B, L, V = 2, 5, 7
 SMALL = MotionConfig(
     width=6, heads=3, layers=2, feedforward=11, identity_dim=V, T=50, context=3,
-    speaker_features=4,
+    speaker_features=4, past=0,
 )
 PAPER = replace(
     SMALL, reference=False, time_in_modulation=False, attitude_in_modulation=False,
     context=0, speaker_beside=False, speaker_features=0, smoother=False,
 )  # fmt: skip
 CONCAT = replace(SMALL, aggregation="concat")
+P = 3
+PAST = replace(SMALL, past=P)
 CONFIGS = {"default": SMALL, "paper": PAPER, "concat": CONCAT}
 
 
@@ -140,10 +142,12 @@ class Slow:
         if self.config.speaker_features:
             speaker = [self.normal(self.linear("speaker.narrow", row)) for row in speaker]
         speaker = self.encode("speaker.frames", speaker)
-        driving = [row + self.sinusoid(i) for i, row in enumerate(speaker)] + [attitude, time]
+        past = len(speaker) - len(x_t)
+        driving = [row + self.sinusoid(i - past) for i, row in enumerate(speaker)]
+        driving += [attitude, time]
         latent = [x + self.sinusoid(i) for i, x in enumerate(self.encode("latent", x_t))]
         if self.config.speaker_beside:
-            latent = [x + self.linear("beside", row) for x, row in zip(latent, speaker)]
+            latent = [x + self.linear("beside", row) for x, row in zip(latent, speaker[past:])]
         tokens = still + latent
         for layer in (f"layers.{i}" for i in range(self.config.layers)):
             h = [self.modulate(f"{layer}.modulate_enhance", x, modulation) for x in tokens]
@@ -161,21 +165,24 @@ class Slow:
 
     def smooth(self, rows, time):
         gain = self.linear("smoother.gain", self.silu(time))
+        a, b, c = self.linear("smoother.modulate", self.silu(time)).reshape(3, 4, 70)
         smooth = []
         for i in range(len(rows)):
-            total = np.zeros(70)
+            total, shapes = np.zeros(70), np.zeros((4, 70))
             for k, width in enumerate((0.1, 1.0, 2.0, 4.0, 8.0, 16.0)):
                 weights = [math.exp(-((i - j) ** 2) / (2 * width**2)) for j in range(len(rows))]
                 mean = sum(w * row for w, row in zip(weights, rows)) / sum(weights)
                 total += gain[70 * k : 70 * (k + 1)] * mean
-            smooth.append(total)
+                shapes += self.weights["smoother.shapes"][:, k] * mean
+            found = self.silu(shapes * (1 + a) + b)
+            smooth.append(total + (c * found).sum(0))
         return smooth
 
 
-@pytest.mark.parametrize("name", ["default", "paper"])
-def test_module_matches_frame_by_frame_loops(name, batch):
-    model = random_model(CONFIGS[name])
-    x_t, t, cond = batch
+@pytest.mark.parametrize("config", [SMALL, PAPER, PAST], ids=["default", "paper", "past"])
+def test_module_matches_frame_by_frame_loops(config):
+    model = random_model(config)
+    x_t, t, cond = draw(9, B, L, 70), torch.tensor([3, 41]), condition(frames=config.past + L)
     found = model(x_t, t, cond).detach()
     for b in range(B):
         arrays = [x[b].numpy() for x in cond[:-1]]
@@ -438,6 +445,7 @@ def test_literal_preset_is_the_papers_module():
     assert not literal.config.time_in_modulation and not literal.config.attitude_in_modulation
     assert literal.beside is literal.smoother is literal.speaker.narrow is None
     assert literal.config.listener_noise == literal.config.speaker_noise == 0
+    assert literal.config.past == 0
     for encoder in (literal.speaker.frames, literal.latent):
         assert not encoder.filters and not encoder.mix
     assert len(literal.layers) == 4 and literal.layers[0].fuse.heads == 8
@@ -473,6 +481,25 @@ def test_clips_of_different_length_share_a_batch(config):
     short = Condition(*(x[1:, :2] if x.dim() == 3 else x[1:] for x in condition()[:-1]))
     alone = model(x_t[1:, :2], t[:1], short)
     torch.testing.assert_close(model(x_t, t, cond)[1:, :2], alone, **EXACT)
+
+
+@pytest.mark.parametrize("without", [SMALL, CONCAT], ids=["fam", "concat"])
+def test_a_past_that_is_not_there_changes_nothing(without):
+    model, blind = random_model(replace(without, past=P)), random_model(without)
+    x_t, t, cond = draw(9, B, L, 70), torch.tensor([3, 41]), condition(frames=P + L)
+    mask = torch.arange(P + L).expand(B, -1) >= P
+    alone = cond._replace(audio=cond.audio[:, P:], speaker=cond.speaker[:, P:])
+    found, expected = model(x_t, t, cond._replace(mask=mask)), blind(x_t, t, alone)
+    torch.testing.assert_close(found, expected, **EXACT)
+    assert (model(x_t, t, cond) != expected).any(-1).any(-1).all()  # where it is there, it counts
+
+
+def test_the_first_frame_of_the_past_reaches_every_frame_of_the_window():
+    x_t, t, cond = draw(9, B, L, 70), torch.tensor([3, 41]), condition(frames=P + L)
+    model, heard = random_model(PAST), cond.audio.clone()
+    heard[:, 0] += 1
+    changed = model(x_t, t, cond._replace(audio=heard)) != model(x_t, t, cond)
+    assert changed.any(-1).all()
 
 
 def test_full_mask_is_no_mask(config, batch):
@@ -564,6 +591,8 @@ ERRORS = [
     (broken(identity=draw(0, B, V + 1)), r"identity has shape \(2, 8\); allowed: \(2, 7\)"),
     (broken(attitude=draw(0, 1, 3)), r"attitude has shape \(1, 3\); allowed: \(2, 3\)"),
     (broken(reference=None), r"reference has shape None; allowed: \(2, 70\)"),
+    (lambda: fam.build(replace(SMALL, past=L)).double().prepare(condition()),
+     "audio has 5 frames; allowed: more than the past's 5"),
     (broken(mask=torch.ones(B, 4).bool()), r"mask has shape \(2, 4\); allowed: \(2, 5\)"),
     (called(draw(0, 3, L, 70), TWO), r"x_t has shape \(3, 5, 70\); allowed: \(2 K, 5, 70\)"),
     (called(draw(0, B, L + 1, 70), TWO), r"x_t has shape \(2, 6, 70\)"),

@@ -14,7 +14,7 @@ from mfr.fam import Condition
 from mfr.motion import MotionModel, one_hot
 
 SMALL = MotionConfig(width=16, layers=1, heads=2, feedforward=13, identity_dim=3, T=50,
-                     attitude_dropout=0.0, listener_noise=0.7,
+                     attitude_dropout=0.0, listener_noise=0.7, past=0,
                      speaker_features=5, speaker_noise=0.9, largest_weight=20.0)  # fmt: skip
 
 

@@ -63,10 +63,13 @@ def test_loss_matches_nested_loops(net, images, generator):
     found, want = net(images).detach(), 0.0
     total, terms = reconstruction_loss(found, truth, net.std)
     exp = (sum(float(net.std[i]) ** 2 for i in range(80, 144)) / 64) ** 0.5
+    shares = [np.exp(-k / 8) for k in range(64)]
+    shares = [share * 64 / sum(shares) for share in shares]
     for (block, weight), name in zip(BLOCK_WEIGHTS, terms):
         columns = range(*block.indices(257))
         away = (found - truth).double() / (exp if name == "exp" else net.std)
-        squares = [away[b, i] ** 2 for b in range(3) for i in columns]
+        counts = shares if name == "exp" else [1] * len(columns)
+        squares = [n * away[b, i] ** 2 for b in range(3) for n, i in zip(counts, columns)]
         mean = float(sum(squares)) / len(squares)
         assert terms[name] == pytest.approx(mean, rel=1e-4)
         want += weight * mean
@@ -74,11 +77,11 @@ def test_loss_matches_nested_loops(net, images, generator):
     assert float(total.detach()) == pytest.approx(want, rel=1e-4)
 
 
-def test_landmark_error_of_a_sideways_move_in_closed_form():
+def test_landmark_error_of_a_move_across_the_picture_in_closed_form():
     truth = torch.zeros(2, 257, dtype=torch.float64)
     found = truth.clone()
-    found[:, TRANS.start] = 0.03
-    want = sum(1015 * 0.03 / (10 - z) for _, _, z in HEAD_POINTS) / len(HEAD_POINTS)
+    found[:, TRANS.start], found[:, TRANS.start + 1] = 0.03, 0.04
+    want = sum(1015 * 0.05 / (10 - z) for _, _, z in HEAD_POINTS) / len(HEAD_POINTS)
     assert landmark_error(found, truth).item() == pytest.approx(want, rel=1e-9)
 
 

@@ -45,7 +45,7 @@ SIZES = {
                  (150, 285), 0.15),
     # many faces and little of each: people are what reconstruction and recognition learn from
     "crowd": Size(Group(600, 300, 300), Group(40, 20, 20), {"train": 300, "test": 20, "ood": 20},
-                  (60, 90), 0),
+                  (150, 210), 0),
 }  # fmt: skip
 
 
