@@ -219,7 +219,7 @@ class ResponseStream:
         self.listener = {"identity": identity, "attitude": attitude, "reference": reference}
         self.window, self.stride, self.past = window, stride, past
         self.steps, self.eta = steps and spaced_steps(diffusion.T, steps), eta
-        self.audio = self.speaker = self.given = None  # the last frames, at most P + window + stride
+        self.audio = self.speaker = self.given = None  # last frames, at most P + window + stride
 
     def push(self, audio, speaker):
         r"""Take new speaker frames, give back the listener frames that they complete.

@@ -230,8 +230,8 @@ class FrameSmoother(nn.Module):
     def __init__(self, width):
         super().__init__()
         self.gain = _zero(nn.Linear(width, len(SMOOTHING) * COEFFICIENT_DIM))
-        mixtures = torch.randn(SHAPES, len(SMOOTHING), COEFFICIENT_DIM)
-        self.shapes = nn.Parameter(mixtures / math.sqrt(len(SMOOTHING)))  # w
+        self.shapes = nn.Parameter(torch.empty(SHAPES, len(SMOOTHING), COEFFICIENT_DIM))  # w
+        nn.init.normal_(self.shapes, std=len(SMOOTHING) ** -0.5)
         self.modulate = _zero(nn.Linear(width, 3 * SHAPES * COEFFICIENT_DIM))  # a, b, c
 
     def forward(self, x, time, mask=None):

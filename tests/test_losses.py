@@ -97,7 +97,7 @@ def test_pixel_loss_matches_nested_loops(generator):
 
 
 def test_hinge_closed_form():
-    real, fake = torch.tensor([[-2.0, -1.0, 0.5, 3.0], [-3.0, -0.5, 0.0, 2.0]])
+    real, fake = torch.tensor([[-2.0, -1.0, 0.5, 2.0], [-3.0, -0.5, 0.0, 2.0]])
     # real: 1 - s = 3, 2, 0.5, 0 -> 5.5 / 4; fake: 1 + s = 0, 0.5, 1, 3 -> 4.5 / 4
     assert discriminator_loss(lambda x: x, fake, real).item() == pytest.approx(10 / 4)
     assert gan_loss(lambda x: x, fake).item() == pytest.approx(1.5 / 4)
