@@ -45,6 +45,7 @@ class MotionConfig:
     guidance: float = 1.0  # classifier-free guidance on the attitude; 1 = none
     sample_steps: int = 25  # DDIM steps when sampling; 0 = Eq. 1's ancestral chain of T
     sample_eta: float = 0.0  # noise of those steps: 0 = none, 1 = as much as the chain's
+    sample_order: int = 2  # of those steps: 1 = DDIM, 2 looks at the step before too; with eta 0
     spacing: float = 2.0  # of those steps: t = T (i/n)^spacing; 1 = even
     # Sec. 3.3, 4.1.3: clip by clip
     window: int = 40  # [frames]
@@ -198,6 +199,8 @@ def check(config):
             raise ValueError(f"{name} needs the portrait's coefficients; allowed: with reference")
     if getattr(config, "sample_eta", 0) > 1:
         raise ValueError(f"sample_eta is {config.sample_eta}; allowed: 0 .. 1")
+    if getattr(config, "sample_order", 1) > 2:
+        raise ValueError(f"sample_order is {config.sample_order}; allowed: 1, 2")
     context = getattr(config, "context", 0)
     if context and context % 2 == 0:
         raise ValueError(f"context is {context}; allowed: 0 or odd, a frame in the middle")

@@ -138,8 +138,10 @@ class MotionModel(nn.Module):
         )  # fmt: skip
         shape = (samples, cond.speaker.shape[1], COEFFICIENT_DIM)
         walk = diffusion.spaced_steps(self.config.T, steps, self.config.spacing) if steps else None
+        known, held = self._begins_with(cond)
+        order = self.config.sample_order if steps and not eta else 1
         x_0 = self.diffusion.sample(
-            denoiser, shape, None, generator, walk, eta, progress, *self._begins_with(cond)
+            denoiser, shape, None, generator, walk, eta, progress, known, held, order=order
         )
         return self.listener.denormalise(x_0) + self._origin(cond)
 

@@ -426,6 +426,57 @@ def test_ddim_converges_to_the_probability_flow(monkeypatch):
     assert all(0.3 < late / early < 0.6 for early, late in zip(errors, errors[1:]))  # first order
 
 
+def test_second_order_falls_with_the_square_of_the_step(monkeypatch):
+    tables, m, s = linear(1000), 2.0, 0.3
+    last = tables.alphas_cumprod[-1]
+    scale = (s / (last * s**2 + 1 - last).sqrt()).item()
+    errors = {1: [], 2: []}
+    for order, steps in [(1, 25), (1, 50), (1, 100), (2, 25), (2, 50), (2, 100)]:
+        mean, variance = exact_moments(
+            tables, OptimalPredictor(tables, m, s), monkeypatch, eta=0.0, order=order,
+            steps=diffusion.spaced_steps(1000, steps),
+        )  # fmt: skip
+        errors[order].append(abs(math.sqrt(variance) - scale) / s)
+        assert mean == pytest.approx((m - scale * last.sqrt() * m).item(), rel=2e-2)
+    assert all(late / early > 0.4 for early, late in zip(errors[1], errors[1][1:]))
+    assert all(late / early < 0.3 for early, late in zip(errors[2], errors[2][1:]))
+    assert errors[1][0] > 0.07 and errors[2][0] < 0.03  # of the 25 steps that motion takes
+
+
+def test_second_order_walk_is_dpm_solvers_multistep(monkeypatch):
+    # Lu et al. 2022, algorithm 2, number by number: x, its data prediction, half the log SNR
+    tables, x_T = linear(1000), 0.7
+    times = diffusion.spaced_steps(1000, 7)
+
+    def data(x, t):  # a predictor that is not linear
+        a = tables.alphas_cumprod[t].item()
+        return math.tanh(2 * a**0.5 * x) + 0.1 * x
+
+    def eps_model(x_t, t, cond):
+        a = tables.alphas_cumprod[t].view(-1, 1, 1)
+        x_0 = torch.tanh(2 * a.sqrt() * x_t) + 0.1 * x_t
+        return (x_t - a.sqrt() * x_0) / (1 - a).sqrt()
+
+    alpha = [a**0.5 for a in tables.alphas_cumprod.tolist()]
+    sigma = [(1 - a) ** 0.5 for a in tables.alphas_cumprod.tolist()]
+    x, before, h_before = x_T, None, None
+    for t, s in zip(times, [*times[1:], 0]):
+        now = data(x, t)
+        if s == 0:
+            x = now
+            break
+        h = math.log(alpha[s] / sigma[s]) - math.log(alpha[t] / sigma[t])
+        r = None if before is None else h_before / h
+        D = now if r is None else (1 + 1 / (2 * r)) * now - before / (2 * r)
+        x = sigma[s] / sigma[t] * x - alpha[s] * (math.exp(-h) - 1) * D
+        before, h_before = now, h
+    start = torch.full(SHAPE, x_T, dtype=torch.float64)
+    monkeypatch.setattr(diffusion, "_randn", lambda *_: start)
+    options = {"steps": times, "eta": 0.0, "dtype": torch.float64, "order": 2}
+    found = tables.sample(eps_model, SHAPE, None, torch.Generator(), **options)
+    close(found, torch.full(SHAPE, x), rtol=1e-7, atol=1e-9)  # x_0 is divided by 0.0066 at T
+
+
 @pytest.mark.parametrize("steps", [1, 2, 7, 10, 25, 999, 1000])
 def test_ddim_steps_are_evenly_spread_from_T(steps):
     times = [step.t for step in linear(1000).reverse_steps(steps)]
@@ -552,6 +603,9 @@ ERRORS = [
     (lambda: linear(5).reverse_steps([3, 0]), r"steps visit \[3, 0\]; allowed: .* T = 5"),
     (lambda: linear(5).reverse_steps([]), r"steps visit \[\]"),
     (lambda: linear(5).reverse_steps(2, 1.5), "eta is 1.5; allowed: 0 .. 1"),
+    (lambda: linear(5).reverse_steps(2, 0, 3), "order is 3 with 2 steps and eta 0; allowed: 1, or"),
+    (lambda: linear(5).reverse_steps(2, 0.5, 2), "order is 2 with 2 steps and eta 0.5"),
+    (lambda: linear(5).reverse_steps(None, 0, 2), "order is 2 with None steps"),
     (
         lambda: linear(5).sample(None, SHAPE, None, torch.Generator(), known=draw(0)),
         "known and held: one is None",

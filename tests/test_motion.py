@@ -133,16 +133,28 @@ def test_the_config_says_how_many_steps_how_much_noise_and_guidance(generator, m
     model = fitted(replace(SMALL, sample_steps=3, sample_eta=0.3, guidance=2.0), generator)
     seen = {}
 
-    def sample(denoiser, shape, cond, generator, steps, eta, progress, known, held):
-        seen.update(steps=steps, eta=eta, guided=hasattr(denoiser.eps_model, "guidance"))
+    def sample(denoiser, shape, cond, generator, steps, eta, progress, known, held, order):
+        guided = hasattr(denoiser.eps_model, "guidance")
+        seen.update(steps=steps, eta=eta, guided=guided, order=order)
         return torch.zeros(shape)
 
     monkeypatch.setattr(model.diffusion, "sample", sample)
     model.sample(condition(generator, 1), 1, generator)
     assert torch.equal(torch.as_tensor(seen["steps"]), torch.as_tensor(spaced_steps(50, 3, 2.0)))
-    assert seen["eta"] == 0.3
+    assert seen["eta"] == 0.3 and seen["order"] == 1  # fresh noise: DDIM
+    model.sample(condition(generator, 1), 1, generator, eta=0.0)
+    assert seen["order"] == 2
+    model.config = replace(model.config, sample_order=1)
+    model.sample(condition(generator, 1), 1, generator, eta=0.0)
+    assert seen["order"] == 1
     model.sample(condition(generator, 1), 1, generator, steps=0, guidance=1, eta=0.7)
     assert seen["steps"] is None and not seen["guided"] and seen["eta"] == 0.7
+    assert seen["order"] == 1
+
+
+def test_order_of_the_walk_is_1_or_2():
+    with pytest.raises(ValueError, match="sample_order is 3; allowed: 1, 2"):
+        preset("motion", sample_order=3)
 
 
 def test_motion_cannot_be_relative_to_nothing():
