@@ -81,7 +81,8 @@ def compare(name, rounds, generator):
 
     def sample_clip(model):
         shape = (1, FRAMES, COEFFICIENT_DIM)
-        diffusion.sample(ClipDenoiser(model, clip), shape, None, generator, steps, 0.0)
+        denoiser = ClipDenoiser(model, clip, past=config.past)
+        diffusion.sample(denoiser, shape, None, generator, steps, 0.0)
 
     def sample_window():
         shape = (1, config.window, COEFFICIENT_DIM)
