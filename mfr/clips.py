@@ -9,8 +9,10 @@ the future: it holds the frames that were already given out and completes the ne
 
 import warnings
 from functools import lru_cache
+from typing import NamedTuple
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from mfr.diffusion import spaced_steps
@@ -91,7 +93,7 @@ def join(windows, length, window=40, stride=20):
     return mean
 
 
-def split_condition(cond, window=40, stride=20, past=0):
+def split_condition(cond, window=40, stride=20, past=0, shift=0):
     r"""The windows of B clips, one after the other, as a condition of as many clips.
 
     Args:
@@ -99,6 +101,7 @@ def split_condition(cond, window=40, stride=20, past=0):
         window: [frames].
         stride: [frames], 1 .. window.
         past: P, frames of the speaker before each window.
+        shift: where the first window begins, frames before the clip's start.
 
     Returns:
         Condition of W_1 + .. + W_B windows of P + window frames, each clip cut at its end; its
@@ -108,11 +111,11 @@ def split_condition(cond, window=40, stride=20, past=0):
         ValueError: window or stride is not allowed, or a mask has a hole.
     """
     lengths = _lengths(cond)
-    counts = [num_windows(length, window, stride) for length in lengths]
+    counts = [num_windows(shift + length, window, stride) for length in lengths]
     which = torch.repeat_interleave(torch.tensor(counts, device=cond.audio.device))  # (W,) clip
 
     def cut(x):
-        clips = (F.pad(clip[:n], (0, 0, past, 0)) for clip, n in zip(x, lengths))
+        clips = (F.pad(clip[:n], (0, 0, past + shift, 0)) for clip, n in zip(x, lengths))
         return torch.cat([split(clip, past + window, stride) for clip in clips])
 
     real = cut(torch.ones_like(cond.audio[..., :1], dtype=torch.bool))[..., 0]
@@ -126,12 +129,23 @@ def split_condition(cond, window=40, stride=20, past=0):
     )
 
 
+class Grid(NamedTuple):
+    r"""Where the windows of B clips lie, and their prepared condition."""
+
+    shift: int  # the first begins so many frames before a clip's start
+    counts: list  # windows of each clip, W_1 .. W_B
+    which: Tensor  # (W,) the clip of each
+    prepared: object
+
+
 class ClipDenoiser:
     r"""eps of whole clips: all windows predicted in one batch, overlaps averaged.
 
-    Ours: the paper goes clip by clip and does not say how windows meet. The speaker's windows are
-    encoded once, here. Give it to GaussianDiffusion.sample as the eps_model of a (B K, L, 70)
-    sample; the K samples of a clip share its keys and values.
+    Ours: the paper goes clip by clip and does not say how windows meet. Every other call shifts
+    the windows by half a stride: where one set ends a window, the other has the middle of one, so
+    no frame lies at a border in all steps. The speaker's windows are encoded once, here. Give it
+    to GaussianDiffusion.sample as the eps_model of a (B K, L, 70) sample; the K samples of a clip
+    share its keys and values.
 
     Args:
         eps_model: a predictor for windows, with prepare(cond).
@@ -147,12 +161,17 @@ class ClipDenoiser:
 
     def __init__(self, eps_model, cond, window=40, stride=20, guidance=1.0, past=0):
         self.eps_model = eps_model if guidance == 1 else Guided(eps_model, guidance)
-        self.grid = window, stride
+        self.size, self.past = (window, stride), past
         self.frames, self.lengths = cond.audio.shape[1], _lengths(cond)
-        self.counts = [num_windows(length, window, stride) for length in self.lengths]
-        self.which = torch.repeat_interleave(torch.tensor(self.counts, device=cond.audio.device))
-        with torch.no_grad():
-            self.prepared = self.eps_model.prepare(split_condition(cond, *self.grid, past))
+        self.grids = [self._grid(cond, shift) for shift in (0, stride // 2)]
+
+    @torch.no_grad()
+    def _grid(self, cond, shift):
+        """The windows that begin `shift` frames early."""
+        counts = [num_windows(shift + length, *self.size) for length in self.lengths]
+        which = torch.repeat_interleave(torch.tensor(counts, device=cond.audio.device))
+        windows = split_condition(cond, *self.size, self.past, shift)
+        return Grid(shift, counts, which, self.eps_model.prepare(windows))
 
     def __call__(self, x_t, t, cond=None):
         r"""The noise in whole clips; zero beyond a clip's end.
@@ -168,20 +187,28 @@ class ClipDenoiser:
         Raises:
             ValueError: x_t does not hold K samples of each of the B clips.
         """
+        clips = self._clips(x_t)
+        grid = self.grids[0]
+        self.grids.reverse()  # the next call takes the other one
+        x = F.pad(x_t, (0, 0, grid.shift, 0)).unflatten(0, (clips, -1))  # (B, K, shift + L, D)
+        lengths = [grid.shift + n for n in self.lengths]
+        windows = [split(clip[:, :n], *self.size) for clip, n in zip(x, lengths)]
+        windows = torch.cat(windows, 1).transpose(0, 1)  # (W, K, window, D), W = W_1 + .. + W_B
+        t = t.reshape(clips, -1)[grid.which].flatten()  # (W K,)
+        eps = self.eps_model(windows.flatten(0, 1), t, grid.prepared)
+        eps = eps.view(windows.shape).transpose(0, 1)  # (K, W, window, D)
+        out = torch.zeros_like(x)
+        for clip, part, n in zip(out, eps.split(grid.counts, 1), lengths):
+            clip[:, :n] = join(part, n, *self.size)
+        return out[:, :, grid.shift :].flatten(0, 1)
+
+    def _clips(self, x_t):
+        """B, after checking that x_t holds K samples of each clip."""
         clips = len(self.lengths)
         if x_t.shape[1] != self.frames or len(x_t) % clips:
             allowed = f"({clips} K, {self.frames}, D)"
             raise ValueError(f"x_t has shape {tuple(x_t.shape)}; allowed: {allowed}")
-        x = x_t.unflatten(0, (clips, -1))  # (B, K, L, D)
-        windows = [split(clip[:, :n], *self.grid) for clip, n in zip(x, self.lengths)]
-        windows = torch.cat(windows, 1).transpose(0, 1)  # (W, K, window, D), W = W_1 + .. + W_B
-        t = t.reshape(clips, -1)[self.which].flatten()  # (W K,)
-        eps = self.eps_model(windows.flatten(0, 1), t, self.prepared)
-        eps = eps.view(windows.shape).transpose(0, 1)  # (K, W, window, D)
-        out = torch.zeros_like(x)
-        for clip, part, n in zip(out, eps.split(self.counts, 1), self.lengths):
-            clip[:, :n] = join(part, n, *self.grid)
-        return out.flatten(0, 1)
+        return clips
 
 
 class ResponseStream:

@@ -144,20 +144,31 @@ def test_split_condition_begins_earlier_where_there_is_a_past():
 def test_clip_noise_is_the_weighted_mean_of_its_windows(frames, past):
     model, cond, samples = random_model(past), condition(frames), 3
     x_t, t = draw(9, samples, frames, 70), torch.full((samples,), 17)
-    found = ClipDenoiser(model, cond, past=past)(x_t, t)
-    for k in range(samples):
-        total, count = torch.zeros(frames, 70).double(), torch.zeros(frames, 1)
-        start = 0
-        while True:  # one window, one sample at a time, cut instead of padded
-            part = slice(start, min(start + 40, frames))
-            window = heard(cond, part.start, part.stop, past)
-            share = torch.tensor([[weight(p, 40)] for p in range(part.stop - start)])
-            total[part] += share * model(x_t[k : k + 1, part], t[:1], window)[0]
-            count[part] += share
-            if start + 40 >= frames:
-                break
-            start += 20
-        torch.testing.assert_close(found[k], total / count, **EXACT)
+    denoiser = ClipDenoiser(model, cond, past=past)
+    for first in (0, -10, 0):  # every other call shifts the windows by half a stride
+        found = denoiser(x_t, t)
+        for k in range(samples):
+            total, count = torch.zeros(frames, 70).double(), torch.zeros(frames, 1)
+            start = first
+            while True:  # one window, one sample at a time
+                inside = slice(max(start, 0), min(start + 40, frames))
+                window, noisy = before_the_start(cond, x_t[k], start, inside, past)
+                eps = model(noisy, t[:1], window)[0, inside.start - start :]
+                share = [[weight(p - start, 40)] for p in range(inside.start, inside.stop)]
+                total[inside] += torch.tensor(share) * eps
+                count[inside] += torch.tensor(share)
+                if start + 40 >= frames:
+                    break
+                start += 20
+            torch.testing.assert_close(found[k], total / count, **EXACT)
+
+
+def before_the_start(cond, x, start, inside, past):
+    """A window's condition and noisy frames from `start` on, which may be before the clip."""
+    lead = inside.start - start
+    window = heard(cond, inside.start, inside.stop, past + lead)
+    noisy = F.pad(x[inside], (0, 0, lead, 0))
+    return window, noisy[None]
 
 
 def test_clips_of_a_batch_do_not_touch_each_other():
@@ -184,7 +195,7 @@ def test_speaker_is_encoded_once_for_all_steps_and_samples(generator):
     denoiser = ClipDenoiser(model, condition(83))
     diffusion = GaussianDiffusion(linear_beta_schedule(50))
     out = diffusion.sample(denoiser, (3, 83, 70), None, generator, steps=4)
-    assert encoded == [(4, 40, 6)] and out.shape == (3, 83, 70)
+    assert encoded == [(4, 40, 6)] * 2 and out.shape == (3, 83, 70)  # for each grid of windows
 
 
 def test_a_sampled_clip_glides_from_window_to_window(generator):
@@ -202,6 +213,7 @@ def test_a_sampled_clip_glides_from_window_to_window(generator):
             return (x_t - bar_alpha.sqrt() * level) / (1 - bar_alpha).sqrt()
 
     denoiser = ClipDenoiser(Point(), condition(100))
+    denoiser(draw(0, 1, 100, 1), torch.tensor([1]))  # so that the last of 50 steps is not shifted
     out = diffusion.sample(denoiser, (1, 100, 1), None, generator, dtype=torch.float64)
     places = torch.arange(100.0).double()
     # frames 20 w + p: windows w - 1 and w with weights 20 - p and p + 1; ends: one window alone
