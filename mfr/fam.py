@@ -219,9 +219,10 @@ class FrameSmoother(nn.Module):
     and w on the coefficient. A moving head goes on moving: what its own frames before and after
     tell of a noisy coefficient is most of what can be told, and it is linear. A blink is not: six
     frames out of hundreds, which a gain fit for all would smooth away; the second sum finds such
-    shapes. Attention has to learn that for each of the 70 anew; here it is learnt in some hundred
-    steps, and attention is left with what the speaker and the other coefficients tell. Zero at
-    the start.
+    shapes. Nor is it known beforehand which way a head shakes, only when: so g also depends on
+    the frame's token, which says how much of a motion to believe there. Attention has to learn all
+    that for each of the 70 anew; here it is learnt in some hundred steps, and attention is left
+    with what the speaker and the other coefficients tell. Zero at the start.
 
     Args:
         width: C, features of the time token.
@@ -230,16 +231,18 @@ class FrameSmoother(nn.Module):
     def __init__(self, width):
         super().__init__()
         self.gain = _zero(nn.Linear(width, len(SMOOTHING) * COEFFICIENT_DIM))
+        self.frame_gain = _zero(nn.Linear(width, len(SMOOTHING) * COEFFICIENT_DIM))
         self.shapes = nn.Parameter(torch.empty(SHAPES, len(SMOOTHING), COEFFICIENT_DIM))  # w
         nn.init.normal_(self.shapes, std=len(SMOOTHING) ** -0.5)
         self.modulate = _zero(nn.Linear(width, 3 * SHAPES * COEFFICIENT_DIM))  # a, b, c
 
-    def forward(self, x, time, mask=None):
+    def forward(self, x, time, tokens, mask=None):
         r"""Smooth frames.
 
         Args:
             x: (B, L, 70) noisy coefficients.
             time: (B, C) time tokens.
+            tokens: (B, L, C) what is known of each frame.
             mask: (B, L) bool, True = a real frame; the others are not looked at.
 
         Returns:
@@ -252,14 +255,15 @@ class FrameSmoother(nn.Module):
         if mask is not None:
             near = near * mask[:, None, None]  # (B, W, L, L)
         time = F.silu(time)
-        gain = self.gain(time).view(len(time), len(SMOOTHING), -1).to(x)  # (B, W, 70)
+        gain = self.gain(time)[:, None] + self.frame_gain(tokens)  # (B, L, W 70)
+        gain = gain.unflatten(2, (len(SMOOTHING), -1)).to(x)  # (B, L, W, 70)
         a, b, c = self.modulate(time).view(len(time), 3, 1, SHAPES, -1).to(x).unbind(1)
         with torch.autocast(x.device.type, enabled=False):
             near = near / near.sum(-1, keepdim=True).clamp(min=1e-6)
             smooth = near @ x[:, None]  # (B, W, L, 70)
             found = torch.einsum("bwld,mwd->blmd", smooth, self.shapes.to(x))  # (B, L, M, 70)
             found = F.silu(found * (1 + a) + b)
-            return torch.einsum("bwld,bwd->bld", smooth, gain) + (found * c).sum(2)
+            return (smooth.transpose(1, 2) * gain).sum(2) + (found * c).sum(2)
 
 
 class SpeakerEncoder(nn.Module):
@@ -490,10 +494,11 @@ class FeatureAggregationModule(nn.Module):
         for layer, driving in zip(self.layers, prepared.driving):
             x = layer(x, modulation, driving, time[:, None], masks)
         x = x[:, identity.shape[1] :]  # (B K, L, C)
-        eps = self.out(self.modulate_out(x, modulation)).to(x_t.dtype)
+        x = self.modulate_out(x, modulation)
+        eps = self.out(x).to(x_t.dtype)
         if self.smoother is None:
             return eps
-        smooth = self.smoother(x_t, time.repeat_interleave(samples, 0), mask)
+        smooth = self.smoother(x_t, time.repeat_interleave(samples, 0), x, mask)
         return eps + smooth.to(eps)
 
 
@@ -606,8 +611,9 @@ class ConcatenationModel(nn.Module):
         x = x + time[:, None]  # (B K, L, C)
         for layer in self.layers:
             x = layer(x, None if mask is None else mask[:, None])
-        eps = self.out(self.norm_out(x)).to(x_t.dtype)
-        return eps if self.smoother is None else eps + self.smoother(x_t, time, mask).to(eps)
+        x = self.norm_out(x)
+        eps = self.out(x).to(x_t.dtype)
+        return eps if self.smoother is None else eps + self.smoother(x_t, time, x, mask).to(eps)
 
 
 def build(config):

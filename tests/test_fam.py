@@ -158,16 +158,18 @@ class Slow:
             h = [self.gelu(self.linear(f"{layer}.feedforward.0", x)) for x in h]
             tokens = [x + self.linear(f"{layer}.feedforward.2", y) for x, y in zip(tokens, h)]
         latent = tokens[len(still) :]
-        out = [self.linear("out", self.modulate("modulate_out", x, modulation)) for x in latent]
+        latent = [self.modulate("modulate_out", x, modulation) for x in latent]
+        out = [self.linear("out", x) for x in latent]
         if self.config.smoother:
-            out = [x + y for x, y in zip(out, self.smooth(x_t, time))]
+            out = [x + y for x, y in zip(out, self.smooth(x_t, time, latent))]
         return out
 
-    def smooth(self, rows, time):
-        gain = self.linear("smoother.gain", self.silu(time))
+    def smooth(self, rows, time, tokens):
         a, b, c = self.linear("smoother.modulate", self.silu(time)).reshape(3, 4, 70)
         smooth = []
         for i in range(len(rows)):
+            gain = self.linear("smoother.gain", self.silu(time))
+            gain = gain + self.linear("smoother.frame_gain", tokens[i])
             total, shapes = np.zeros(70), np.zeros((4, 70))
             for k, width in enumerate((0.1, 1.0, 2.0, 4.0, 8.0, 16.0)):
                 weights = [math.exp(-((i - j) ** 2) / (2 * width**2)) for j in range(len(rows))]
@@ -301,17 +303,18 @@ def test_listener_is_blurred_by_the_given_noise_and_nothing_else_is(generator):
 
 def test_smoother_keeps_what_is_still_and_sees_through_noise():
     smoother, still = fam.FrameSmoother(6).double(), torch.ones(1, 37, 70).double()
-    assert (smoother(still, draw(0, 1, 6)) == 0).all()  # before training
+    known = draw(0, 1, 6), draw(2, 1, 37, 6)
+    assert (smoother(still, *known) == 0).all()  # before training
     sums = []
     for k in range(len(fam.SMOOTHING)):
         smoother.gain.weight.data.zero_(), smoother.gain.bias.data.zero_()
         smoother.gain.bias.data[70 * k : 70 * (k + 1)] = 1
-        torch.testing.assert_close(smoother(still, draw(0, 1, 6)), still, **EXACT)
-        sums.append(smoother(draw(1, 1, 37, 70), draw(0, 1, 6)).var().item())
+        torch.testing.assert_close(smoother(still, *known), still, **EXACT)
+        sums.append(smoother(draw(1, 1, 37, 70), *known).var().item())
     assert sums == sorted(sums, reverse=True) and sums[0] > 0.9 and sums[-1] < 0.1
     mask = torch.arange(37)[None] < 11  # what is padded is not looked at
     other = still.masked_fill(~mask[..., None], 1e6)
-    found = smoother(other, draw(0, 1, 6), mask)
+    found = smoother(other, *known, mask)
     torch.testing.assert_close(found[mask], still[mask], **EXACT)
 
 
@@ -320,7 +323,7 @@ def test_smoother_stays_exact_where_the_network_is_bfloat16():
     smoother.gain.bias.data[:70] = 1  # the frame itself
     x = draw(0, 1, 5, 70).float()
     with torch.autocast("cpu", torch.bfloat16):
-        found = smoother(x, draw(1, 1, 6).bfloat16())
+        found = smoother(x, draw(1, 1, 6).bfloat16(), draw(2, 1, 5, 6).bfloat16())
     torch.testing.assert_close(found, x, rtol=1e-6, atol=1e-7)
 
 
