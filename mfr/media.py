@@ -164,7 +164,7 @@ def read_sound(path):
     except soundfile.LibsndfileError:
         pass  # not a plain sound file: ask ffmpeg
     if not probe(path).has_sound:
-        raise ValueError(f"{path}: has no sound; give a file of it too (sample_mfr.py --sound FILE)")
+        raise ValueError(f"{path}: has no sound; give a file of it (sample_mfr.py --sound FILE)")
     with tempfile.TemporaryDirectory() as folder:
         wav = Path(folder) / "sound.wav"
         command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(path), "-vn"]
