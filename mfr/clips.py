@@ -111,8 +111,7 @@ def split_condition(cond, window=40, stride=20, past=0, shift=0):
         ValueError: window or stride is not allowed, or a mask has a hole.
     """
     lengths = _lengths(cond)
-    counts = [num_windows(shift + length, window, stride) for length in lengths]
-    which = torch.repeat_interleave(torch.tensor(counts, device=cond.audio.device))  # (W,) clip
+    _, which = _windows_of(lengths, window, stride, shift, cond.audio.device)
 
     def cut(x):
         clips = (F.pad(clip[:n], (0, 0, past + shift, 0)) for clip, n in zip(x, lengths))
@@ -168,8 +167,7 @@ class ClipDenoiser:
     @torch.no_grad()
     def _grid(self, cond, shift):
         """The windows that begin `shift` frames early."""
-        counts = [num_windows(shift + length, *self.size) for length in self.lengths]
-        which = torch.repeat_interleave(torch.tensor(counts, device=cond.audio.device))
+        counts, which = _windows_of(self.lengths, *self.size, shift, cond.audio.device)
         windows = split_condition(cond, *self.size, self.past, shift)
         return Grid(shift, counts, which, self.eps_model.prepare(windows))
 
@@ -355,6 +353,12 @@ def _lengths(cond):
         if not all(mask[:length]):
             raise ValueError(f"mask of clip {clip} has a hole; allowed: real frames, then padding")
     return lengths
+
+
+def _windows_of(lengths, window, stride, shift, device):
+    """How many windows each clip has, W_1 .. W_B, and the clip of each, (W,)."""
+    counts = [num_windows(shift + length, window, stride) for length in lengths]
+    return counts, torch.repeat_interleave(torch.tensor(counts, device=device))
 
 
 @lru_cache(maxsize=16)

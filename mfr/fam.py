@@ -456,7 +456,7 @@ class FeatureAggregationModule(nn.Module):
             identity.append(self.reference(cond.reference))
         keys_values = [layer.fuse.keys_values(driving) for layer in self.layers]
         identity = torch.stack(identity, 1)  # (B, I, C)
-        mask = None if heard is None else _padding(heard[:, past:])
+        mask = _of_window(heard, past)
         return Prepared(identity, attitude, keys_values, frames, mask, heard)
 
     def forward(self, x_t, t, cond):
@@ -585,7 +585,7 @@ class ConcatenationModel(nn.Module):
         features = self.condition(cond, heard, generator, still)[:, past:]  # (B, L, C)
         positions = torch.arange(features.shape[1], device=still.device)
         positions = sinusoid(positions, self.config.width, features.dtype)
-        mask = None if heard is None else _padding(heard[:, past:])
+        mask = _of_window(heard, past)
         return PreparedConcatenation(features + positions, mask)
 
     def forward(self, x_t, t, cond):
@@ -658,6 +658,11 @@ def _padding(mask):
     # not asked on a GPU, where the answer would stop the queue of kernels
     full = mask is not None and mask.device.type == "cpu" and bool(mask.all())
     return None if full else mask
+
+
+def _of_window(heard, past):
+    """(B, P + L) -> (B, L), the window's own frames; None where nothing of it is padded."""
+    return None if heard is None else _padding(heard[:, past:])
 
 
 def _each_sample(mask, samples):
