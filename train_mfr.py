@@ -33,7 +33,8 @@ def train(stage, run, resume=False, dry_run=False, start=None):
         resume: go on from last.pt, if it is there.
         dry_run: one step, nothing written.
         start: weights file to begin from, or None for random weights. Its statistics of the data
-            come along, as they are the units of its weights.
+            come along, as they are the units of its weights. Arrays of another shape, as after a
+            change of the config, stay random and are named.
 
     Returns:
         The best held-out loss.
@@ -46,8 +47,9 @@ def train(stage, run, resume=False, dry_run=False, start=None):
     folder, weights_file = Path(run) / stage.name, Path(run) / f"{stage.name}.pt"
     if start:
         weights = checkpoint.load(start, stage.name, device)
-        checkpoint.restore(stage.network, weights["model"], start)
-        print(f"begins    with {start}, {weights['step']} steps old")
+        others = checkpoint.begin(stage.network, weights["model"], start)
+        print(f"begins    with {start}, {weights['step']} steps old"
+              + (f"; at random: {others}" if others else ""))  # fmt: skip
     optimizer = torch.optim.AdamW(stage.modules.parameters(), settings.learning_rate)
     adversary = stage.adversary and torch.optim.AdamW(
         stage.adversary.parameters(), settings.learning_rate, betas=(0.5, 0.999)

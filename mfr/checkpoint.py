@@ -89,6 +89,30 @@ def restore(module, state, path):
     module.load_state_dict(state)
 
 
+def begin(module, state, path):
+    r"""Load what fits of a state dict of another version or config.
+
+    Args:
+        module: the network to fill; what does not fit stays as it is.
+        state: name -> tensor.
+        path: where it came from, for the message.
+
+    Returns:
+        A few names of the arrays that did not fit, as text; empty if all did.
+
+    Raises:
+        ValueError: fewer than half of the arrays fit.
+    """
+    own = module.state_dict()
+    shapes = {name: getattr(value, "shape", None) for name, value in state.items()}
+    fits = {name: state[name] for name in own if own[name].shape == shapes.get(name)}
+    if 2 * len(fits) < len(own):
+        raise ValueError(f"{path}: {len(fits)} of {len(own)} arrays fit the network of this "
+                         "version and config; at least half must")  # fmt: skip
+    module.load_state_dict(fits, strict=False)
+    return _some([name for name in own if name not in fits])
+
+
 def _some(names, most=3):
     """The first few names, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""

@@ -11,6 +11,8 @@ from torch.nn import functional as F
 
 from mfr.identity import identity_loss
 
+SMALL = 0.02  # s of pixel_loss, of values in [0, 1]
+
 
 def perceptual_loss(fake, real):
     r"""mean_k mean |phi_k(fake) - phi_k(real)| over the maps phi_k.
@@ -31,9 +33,11 @@ def perceptual_loss(fake, real):
 
 
 def pixel_loss(fake, real, levels=3):
-    r"""mean_k mean |fake_k - real_k| over a pyramid, each level half the size of the one before.
+    r"""mean_k mean sqrt(d_k^2 + s^2) - s of d = fake - real over a pyramid of halved sizes.
 
-    Ours: coarse levels tell a flow which way to go when it is off by more than a pixel.
+    Ours: coarse levels tell a flow which way to go when it is off by more than a pixel. Errors
+    well above s count as they are, smaller ones as their square: with |d| alone a painter learns
+    to paint nothing, as half of the pixels need nothing.
 
     Args:
         fake: (B, 3, h, w).
@@ -45,7 +49,8 @@ def pixel_loss(fake, real, levels=3):
     """
     difference, total = fake - real, 0.0
     for level in range(levels):
-        total = total + (F.avg_pool2d(difference, 2**level) if level else difference).abs().mean()
+        d = F.avg_pool2d(difference, 2**level) if level else difference
+        total = total + ((d.square() + SMALL**2).sqrt() - SMALL).mean()
     return total / levels
 
 

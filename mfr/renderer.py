@@ -4,9 +4,9 @@ Paper: Sec. 3.3 takes PIRenderer [36]: descriptor -> flow -> edit. Ours keeps th
 geometric prior that PIRenderer has to learn. Each pixel of a frame is a ray of Deep3DFaceRecon's
 camera; where the ray meets an ellipsoid at the frame's pose there is a point of the head, and the
 same point at the portrait's pose tells which pixel of the portrait to show. A learned basis moves
-that point with the expression, on a chart that is the head seen from the front. Two masks of the
-portrait say what goes with the head, what with the neck's joint as a body does, and what stands
-still. The other networks only correct: a residual flow and new pixels.
+that point with the expression, on a chart that is the head seen from the front. Two masks split
+the portrait into layers: what goes with the head, what with the neck's joint as a body does, and
+what stands still. The other networks only correct: a residual flow and new pixels.
 
 encode: once a portrait. forward: a frame each, cost independent of the encoder.
 """
@@ -22,10 +22,10 @@ from mfr.config import COEFFICIENT_DIM, IMAGE_SIZE
 from mfr.head import (
     NECK, chart_place, chart_points, head_points, pixel_grid, place_points, sample,
 )  # fmt: skip
+from mfr.layers import compose, split
 
-NEAR, FAR = 1.05, 1.6  # distance [radii] at which the surroundings stop following, wholly
+NEAR, FAR = 1.4, 2.0  # distance [radii] at which the surroundings stop following, wholly
 GRID = 64  # side of the head's flow
-MASK = 128  # side of the masks, and so of the whole flow
 CHART = 48  # side of the chart, the head seen from the front
 BASIS = (6, 12, 24, 48)  # sides of the expression basis: coarse ones learn fast, fine ones detail
 EXPRESSIONS = 64
@@ -38,12 +38,14 @@ COLOUR_UNIT = 0.1  # painted pixels
 class Encoded(NamedTuple):
     r"""What a portrait leaves for every frame."""
 
-    image: Tensor  # (B, 3, 256, 256)
+    head: Tensor  # (B, 4, 256, 256), a layer of the portrait: colour times share, share
+    body: Tensor  # (B, 4, 256, 256)
+    still: Tensor  # (B, 3, 256, 256)
+    masks: Tensor  # (B, 2, 128, 128): the shares of head and body
     fine: Tensor  # (B, 3/4 C, 128, 128)
     middle: Tensor  # (B, 3/2 C, 64, 64)
     coarse: Tensor  # (B, C, 32, 32)
     person: Tensor  # (B, 2 C)
-    masks: Tensor  # (B, 2, 128, 128): shares of head and body; the rest stands still
     shape: Tensor  # (B, 6, 48, 48) on the chart: relief, shift of its parts, own displacement
     coefficients: Tensor  # (B, 70)
 
@@ -52,7 +54,7 @@ class Rendered(NamedTuple):
     r"""A frame and how it came about."""
 
     image: Tensor  # (B, 3, 256, 256) in [0, 1]
-    warped: Tensor  # (B, 3, 256, 256): the portrait moved, nothing painted
+    warped: Tensor  # (B, 3, 256, 256): the portrait's layers moved, nothing painted
     flow: Tensor  # (B, 2, 128, 128): target pixel -> portrait pixel, in halves of the frame
 
 
@@ -157,7 +159,7 @@ class Encoder(nn.Module):
         )
         self.deep = nn.Sequential(_conv(2 * c, 2 * c, 2), _conv(2 * c, 2 * c, 2))  # 8x8
         self.narrow = _he(nn.Conv2d(4 * c, c, 1))
-        self.masks = nn.Sequential(_conv(fine + c, fine), _zero(nn.Conv2d(fine, 2, 3, 1, 1)))
+        self.masks = nn.Sequential(_conv(fine + c, fine), _zero(nn.Conv2d(fine, 8, 3, 1, 1)))
         self.shape = nn.Sequential(
             _conv(c, c), _conv(c, c), _conv(c, c), _zero(nn.Conv2d(c, 3, 3, 1, 1))
         )
@@ -181,18 +183,19 @@ class Encoder(nn.Module):
         on_chart = sample(narrow, place_points(coefficients, chart_points(CHART, coefficients)))
         shape = HEAD_UNIT * self.shape(on_chart)  # (B, 3, 48, 48)
         around = F.interpolate(narrow, scale_factor=4, mode="bilinear", align_corners=False)
-        logits = self.masks(torch.cat([fine, around], 1)) + _where_parts_are(coefficients)
-        shares = F.pad(logits, (0, 0, 0, 0, 0, 1)).softmax(1)  # (B, 3, 128, 128): + what stands
+        logits = F.pixel_shuffle(self.masks(torch.cat([fine, around], 1)), 2)
+        masks = (logits + _where_parts_are(coefficients)).sigmoid()  # (B, 2, 256, 256)
+        layers, half = split(portrait, masks), F.avg_pool2d(masks, 2)
         person = deep.mean((2, 3))
-        return Encoded(portrait, fine, middle, narrow, person, shares[:, :2], shape, coefficients)
+        return Encoded(*layers, half, fine, middle, narrow, person, shape, coefficients)
 
 
 def _where_parts_are(coefficients):
-    """(B, 2, 128, 128): how likely head and body are in a portrait before anything is learnt."""
-    places = pixel_grid(MASK, coefficients)
+    """(B, 2, 256, 256): how likely head and body are in a portrait before anything is learnt."""
+    places = pixel_grid(IMAGE_SIZE, coefficients)
     _, _, distance = head_points(coefficients, places)
     below = places[..., 1] - _neck(coefficients)[:, None, None, 1]
-    return torch.stack([12 * (1.35 - distance), 12 * below], 1).clamp(-4, 4)
+    return torch.stack([12 * (1.35 - distance), 12 * below], 1).clamp(-4, 8)
 
 
 def _neck(coefficients):
@@ -281,10 +284,9 @@ class Motion(nn.Module):
         return flow.permute(0, 3, 1, 2), known.permute(0, 3, 1, 2)
 
     def layered(self, encoded, target, head):
-        r"""Head before body before what stands still, each with its own flow.
+        r"""Head before body before what stands still: how much of each layer a frame shows.
 
-        Ours. What head or body uncover is nowhere in the portrait: there the head's flow, which
-        dies away around it, draws the surroundings out like rubber.
+        Ours.
 
         Args:
             encoded: Encoded.
@@ -292,19 +294,21 @@ class Motion(nn.Module):
             head: (B, 2, 64, 64) flow of the head.
 
         Returns:
-            (flow (B, 2, 128, 128), shares of head, body and uncovered (B, 3, 128, 128)).
+            (flows of head and body (B, 2, 128, 128) each, shares of head, body and of what the
+            portrait hides (B, 3, 128, 128)).
         """
         head = _double(head)  # (B, 2, 128, 128)
         body = self.follow * (_neck(encoded.coefficients) - _neck(target))  # (B, 2)
         body = body[..., None, None].expand_as(head)
-        in_front = _warp(encoded.masks[:, :1], head)
-        behind = (1 - in_front) * _warp(encoded.masks[:, 1:], body)
-        uncovered = (1 - in_front - behind) * encoded.masks.sum(1, keepdim=True)
-        flow = (in_front + uncovered) * head + behind * body
-        return flow, torch.cat([in_front, behind, uncovered], 1)
+        covered, figure = encoded.masks[:, :1], _over(*encoded.masks.split(1, 1))
+        in_front = _warp(covered, head)
+        beside, was_covered = _warp(torch.cat([encoded.masks[:, 1:], covered], 1), body).split(1, 1)
+        behind = (1 - in_front) * beside
+        hidden = behind * was_covered + (1 - in_front - behind) * figure
+        return head, body, torch.cat([in_front, behind, hidden], 1)
 
     def forward(self, encoded, target, expression, descriptor):
-        r"""The whole flow, what is hidden, and features for the decoder.
+        r"""The flows, how much of each layer is seen, and features for the decoder.
 
         Args:
             encoded: Encoded.
@@ -313,11 +317,12 @@ class Motion(nn.Module):
             descriptor: (B, descriptor_dim).
 
         Returns:
-            (flow (B, 2, 128, 128), visible (B, 1, 64, 64) in [0, 1], features (B, C, 64, 64)).
+            (flows of head and body (B, 2, 128, 128) each, shares (B, 3, 128, 128), visible
+            (B, 1, 64, 64) in [0, 1], features (B, C, 64, 64)).
         """
         head, known = self.head(encoded, target, expression)
-        flow, shares = self.layered(encoded, target, head)
-        quarter = F.avg_pool2d(flow, 4)
+        head, body, shares = self.layered(encoded, target, head)
+        quarter = F.avg_pool2d(_mixed(head, body, shares), 4)
         seen = _warp(encoded.coarse, quarter)  # (B, C, 32, 32)
         geometry = [quarter / FLOW_UNIT, F.avg_pool2d(shares, 4), F.avg_pool2d(known, 2)]
         x = self.enter(torch.cat([seen, *geometry], 1))
@@ -325,7 +330,8 @@ class Motion(nn.Module):
             x = block(x, descriptor)
         x = self.widen(_double(x))  # (B, C, 64, 64)
         residual, hidden = self.flow(x).split((2, 1), 1)
-        return flow + FLOW_UNIT * _double(residual), torch.sigmoid(2 - hidden), x
+        residual = FLOW_UNIT * _double(residual)
+        return head + residual, body + residual, shares, torch.sigmoid(2 - hidden), x
 
 
 class Renderer(nn.Module):
@@ -353,7 +359,7 @@ class Renderer(nn.Module):
         self.merge = _conv(middle + c, middle)
         self.edit = Block(middle, d)
         self.rise = _he(nn.Conv2d(middle, fine, 1))
-        self.paint = nn.Sequential(_conv(2 * fine, fine), _conv(fine, fine))
+        self.paint = nn.Sequential(_conv(2 * fine + 12, fine), _conv(fine, fine))
         self.colour = _zero(nn.Conv2d(fine, 12, 3, 1, 1))  # 3 channels at 2x2 pixels
 
     def set_statistics(self, coefficients):
@@ -426,13 +432,15 @@ class Renderer(nn.Module):
         own = (encoded.coefficients - self.mean) / self.std
         descriptor = self.describe(torch.cat([away.flatten(1), own, encoded.person], 1))
         expression = self._expression(target)
-        flow, visible, x = self.motion(encoded, target, expression, descriptor)
-        warped = _warp(encoded.image, flow)
+        head, body, shares, visible, x = self.motion(encoded, target, expression, descriptor)
+        warped = compose(_warp(encoded.head, head), _warp(encoded.body, body), encoded.still)
+        flow = _mixed(head, body, shares)
         if not paint:
             return Rendered(warped, warped, flow)
         x = self.merge(torch.cat([_warp(encoded.middle, flow) * visible, x], 1))
         x = _double(self.rise(self.edit(x, descriptor)))  # (B, 3/4 C, 128, 128)
-        x = self.paint(torch.cat([_warp(encoded.fine, flow), x], 1))
+        seen = F.pixel_unshuffle(4 * warped - 2, 2)  # (B, 12, 128, 128)
+        x = self.paint(torch.cat([_warp(encoded.fine, flow), seen, x], 1))
         new = F.pixel_shuffle(self.colour(x), 2)  # (B, 3, 256, 256)
         return Rendered(warped + COLOUR_UNIT * new, warped, flow)
 
@@ -449,6 +457,16 @@ class Renderer(nn.Module):
             (B, 3, 256, 256) in [0, 1].
         """
         return self.render(encoded, coefficients).image.clamp(0, 1)
+
+
+def _over(front, back):
+    """Share of two things together, one before the other."""
+    return front + (1 - front) * back
+
+
+def _mixed(head, body, shares):
+    """One flow of the flows of head and body (B, 2, 128, 128); what stands still has none."""
+    return shares[:, :1] * head + shares[:, 1:2] * body
 
 
 def _warp(x, flow):

@@ -79,6 +79,19 @@ def test_weights_that_do_not_fit_are_named(tmp_path):
             checkpoint.restore(net, state, "x.pt")
 
 
+def test_weights_of_another_config_begin_what_they_fit():
+    torch.manual_seed(0)
+    old, new = (torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Linear(3, n)) for n in (4, 5))
+    random = {name: value.clone() for name, value in new.state_dict().items()}
+    state = {**old.state_dict(), "gone": torch.zeros(2)}
+    assert checkpoint.begin(new, state, "x.pt") == "1.weight, 1.bias"
+    for name, value in new.state_dict().items():
+        assert torch.equal(value, state[name] if name.startswith("0") else random[name])
+    assert checkpoint.begin(old, old.state_dict(), "x.pt") == ""
+    with pytest.raises(ValueError, match="x.pt: 1 of 4 arrays fit .*at least half must"):
+        checkpoint.begin(new, {"0.bias": torch.zeros(3), "0.weight": "none"}, "x.pt")
+
+
 def test_a_failed_write_keeps_the_old_file_and_leaves_no_other(tmp_path):
     (tmp_path / "a.txt").write_text("old")
     with pytest.raises(RuntimeError), files.atomic(tmp_path / "a.txt") as temporary:

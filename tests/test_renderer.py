@@ -19,6 +19,7 @@ from mfr.head import (
     pixel_grid,
     place_points,
 )
+from mfr.layers import split
 from mfr.renderer import BASIS, CHART, Rendered, Renderer, window_coefficients
 
 PITCH, YAW, ROLL, EXP, X, Y, Z = 0, 1, 2, 3, 67, 68, 69
@@ -168,11 +169,13 @@ def test_untrained_renderer_moves_the_right_eye(renderer, name, turn):
 
 def test_background_stands_still(renderer, generator):
     portrait = torch.rand(1, 3, 256, 256, generator=generator)
-    turned = pose(YAW=0.3, PITCH=-0.2, ROLL=0.2)
-    flow = 128 * renderer.render(renderer.encode(portrait, pose()), turned).flow  # pixels
+    turned = pose(YAW=0.2, PITCH=-0.1, ROLL=0.1)
+    rendered = renderer.render(renderer.encode(portrait, pose()), turned)
     for columns in (slice(0, 12), slice(-12, None)):
-        assert flow[..., :12, columns].abs().max() < 0.3
-    assert flow.abs().max() > 5
+        assert 128 * rendered.flow[..., :12, columns].abs().max() < 1  # pixels
+        away = rendered.image[..., :12, columns] - portrait[..., :12, columns]
+        assert away.abs().mean() < 0.05  # noise: elsewhere 0.3
+    assert 128 * rendered.flow.abs().max() > 5
 
 
 def test_relief_makes_a_nose_move_more_in_a_turn(renderer):
@@ -245,8 +248,8 @@ def masked(renderer, head, body):
     masks = torch.nn.functional.avg_pool2d(maps, 2)
 
     def encode(portrait, motion):
-        encoded = renderer.encode(portrait, motion)
-        return encoded._replace(masks=masks.expand(len(portrait), -1, -1, -1))
+        encoded, layers = renderer.encode(portrait, motion), split(portrait, maps)
+        return encoded._replace(**layers._asdict(), masks=masks)
 
     return encode
 
@@ -272,22 +275,34 @@ def test_what_is_neither_head_nor_body_stands_still(renderer, generator):
     torch.testing.assert_close(found, portrait, rtol=0, atol=1e-4)
 
 
-def test_head_is_before_the_body_and_what_it_uncovers_is_drawn_out(renderer):
+def test_head_is_before_the_body_and_what_it_uncovers_is_hidden(renderer):
     columns = torch.arange(256).expand(256, 256)
-    head, body = (columns < 128).float(), (columns >= 128).float()
+    head, body = (columns < 128).float(), (columns >= 96).float()  # 32 of it behind the head
     encoded = masked(renderer, head, body)(torch.zeros(1, 3, 256, 256), pose())
-    flow = torch.zeros(1, 2, 64, 64)
     renderer.motion.follow.zero_()  # the body stays
-    flow[:, 0] = -32 / 128  # the head comes from 32 pixels further left: it moved right
-    found, shares = renderer.motion.layered(encoded, pose(), flow)
-    at = found[0, 0, 64], shares[0, :, 64]
-    assert at[0][70].item() == -32 / 128 and at[1][0, 70] == 1  # covered by the head
-    assert at[0][90].item() == 0 and at[1][1, 90] == 1  # body
-    flow[:, 0] = +32 / 128  # it moved left, and there is nothing behind it
-    found, shares = renderer.motion.layered(encoded, pose(), flow)
-    assert found[0, 0, 64, 56].item() == 32 / 128 and shares[0, 2, 64, 56] == 1
-    total = shares.sum(1)
-    assert total.min() >= 0 and total.max() <= 1 + 1e-6
+
+    def shares(way, column):
+        flow = torch.zeros(1, 2, 64, 64)
+        flow[:, 0] = way / 128
+        return renderer.motion.layered(encoded, pose(), flow)[2][0, :, 64, column].tolist()
+
+    assert shares(-32, 70) == [1, 0, 0]  # comes from further left, moved right: over the body
+    assert shares(-32, 90) == [0, 1, 0]  # body that the portrait shows
+    assert shares(+32, 40) == [1, 0, 0]  # moved left
+    assert shares(+32, 56) == [0, 1, 1]  # body behind the head, never seen
+    assert shares(+96, 30) == [0, 0, 1]  # nothing but the wall, never seen
+
+
+def test_what_a_turn_uncovers_takes_the_colour_of_the_wall(renderer):
+    rows, columns = torch.meshgrid(torch.arange(256), torch.arange(256), indexing="ij")
+    head = ((rows - 120) ** 2 + (columns - 128) ** 2 < 60**2).float()
+    portrait = torch.tensor([0.2, 0.4, 0.8])[None, :, None, None].expand(1, 3, 256, 256).clone()
+    portrait[:, :, head > 0] = torch.tensor([0.9, 0.1, 0.1])[:, None]
+    encode = masked(renderer, head, 0 * head)
+    there = pose(X=0.1)  # 10 pixels to the right
+    found = renderer(encode(portrait, pose()), there)[0]
+    torch.testing.assert_close(found[:, 120, 72], portrait[0, :, 0, 0])  # was head
+    torch.testing.assert_close(found[:, 120, 192], portrait[0, :, 120, 128])  # was wall
 
 
 def test_chart_is_the_head_seen_from_the_front():

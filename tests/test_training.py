@@ -196,7 +196,7 @@ def test_a_run_begins_with_the_weights_given(stage, vico_folder, run, tmp_path):
 
 def test_weights_of_another_network_do_not_begin_a_run(vico_folder, run, tmp_path):
     wide = ["--batch-size", "3", "--start", str(stages.WEIGHTS / "identity.pt")]
-    with pytest.raises(ValueError, match="identity.pt: does not fit .*of another shape"):
+    with pytest.raises(ValueError, match="identity.pt: .* of .* arrays fit .*at least half"):
         train("identity", vico_folder, tmp_path, 2, *wide)
     assert not list(tmp_path.rglob("*.pt"))
 
