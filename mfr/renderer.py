@@ -474,5 +474,6 @@ def _warp(x, flow):
     side = x.shape[-1]
     while flow.shape[-1] < side:
         flow = _double(flow)
-    flow = F.avg_pool2d(flow, flow.shape[-1] // side)
+    if flow.shape[-1] > side:
+        flow = F.avg_pool2d(flow, flow.shape[-1] // side)
     return sample(x, pixel_grid(side, flow) + flow.permute(0, 2, 3, 1))

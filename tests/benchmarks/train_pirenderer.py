@@ -4,7 +4,7 @@ r"""PIRenderer's architecture trained as our renderer is: same frames, losses, s
 
 takes the options of `train_mfr.py renderer` and leaves RUN/pirenderer.pt. --width 64 is the
 published network, 101 GFLOP a frame as the flop counter sees it; the default of 16 costs 7.1, 8
-costs 2.0; ours 1.9. --window is 27, PIRenderer's own. Portraits, targets and their
+costs 2.0; ours 2.0. --window is 27, PIRenderer's own. Portraits, targets and their
 order are those that train_mfr.py draws by the seed.
 
 Kept from PIRenderer: mapping, warping and editing networks, the warp, the warping phase that comes
