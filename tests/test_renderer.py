@@ -291,18 +291,26 @@ def test_head_is_before_the_body_and_what_it_uncovers_is_hidden(renderer):
     assert shares(+32, 40) == [1, 0, 0]  # moved left
     assert shares(+32, 56) == [0, 1, 1]  # body behind the head, never seen
     assert shares(+96, 30) == [0, 0, 1]  # nothing but the wall, never seen
+    half = torch.full((256, 256), 0.5)
+    encoded = masked(renderer, half, half)(torch.zeros(1, 3, 256, 256), pose())
+    # behind the head's half half of a body; of both what the head's half hid, and of the wall's
+    # quarter what head or body hid, which is three quarters of it
+    assert shares(0, 60) == [0.5, 0.25, 0.25 * 0.5 + 0.25 * 0.75]
 
 
 def test_what_a_turn_uncovers_takes_the_colour_of_the_wall(renderer):
     rows, columns = torch.meshgrid(torch.arange(256), torch.arange(256), indexing="ij")
-    head = ((rows - 120) ** 2 + (columns - 128) ** 2 < 60**2).float()
+    head, body = (rows - 120) ** 2 + (columns - 128) ** 2 < 60**2, rows >= 150
     portrait = torch.tensor([0.2, 0.4, 0.8])[None, :, None, None].expand(1, 3, 256, 256).clone()
-    portrait[:, :, head > 0] = torch.tensor([0.9, 0.1, 0.1])[:, None]
-    encode = masked(renderer, head, 0 * head)
+    portrait[:, :, body] = torch.tensor([0.1, 0.7, 0.2])[:, None]
+    portrait[:, :, head] = torch.tensor([0.9, 0.1, 0.1])[:, None]
+    encode = masked(renderer, head, body)
     there = pose(X=0.1)  # 10 pixels to the right
     found = renderer(encode(portrait, pose()), there)[0]
     torch.testing.assert_close(found[:, 120, 72], portrait[0, :, 0, 0])  # was head
     torch.testing.assert_close(found[:, 120, 192], portrait[0, :, 120, 128])  # was wall
+    torch.testing.assert_close(found[:, 165, 93], portrait[0, :, 250, 0])  # was head, is body
+    torch.testing.assert_close(found[:, 165, 173], portrait[0, :, 120, 128])  # was body
 
 
 def test_chart_is_the_head_seen_from_the_front():
