@@ -23,7 +23,7 @@ SHAPE = (2, 3, 5)  # B, L, D
 EXACT = {"rtol": 1e-9, "atol": 1e-12}
 
 
-def close(found, expected, **tolerance):
+def assert_close(found, expected, **tolerance):
     expected = torch.as_tensor(expected, dtype=found.dtype)
     torch.testing.assert_close(found, expected, **(tolerance or EXACT))
 
@@ -86,14 +86,14 @@ def test_t_runs_from_1_to_T_and_entry_0_is_clean():
         assert getattr(tables, name).shape == (8,) and getattr(tables, name).dtype == torch.float64
     assert tables.betas[0] == 0 and tables.alphas_cumprod[0] == 1
     assert tables.posterior_variance[0] == 0 and tables.posterior_variance[1] == 0
-    close(tables.betas[1:], linear_beta_schedule(7))
+    assert_close(tables.betas[1:], linear_beta_schedule(7))
     x_0, noise = draw(0), draw(1)
     assert torch.equal(tables.q_sample(x_0, full(0), noise), x_0)
     assert tables.to("cpu") is tables and tables.betas.dtype == torch.float64
 
 
 def test_linear_schedule_at_1000_is_ho_et_al():
-    close(linear_beta_schedule(1000), np.linspace(1e-4, 0.02, 1000))
+    assert_close(linear_beta_schedule(1000), np.linspace(1e-4, 0.02, 1000))
 
 
 @pytest.mark.parametrize("schedule", [linear_beta_schedule, cosine_beta_schedule])
@@ -110,14 +110,14 @@ def test_few_linear_steps_share_the_noise_of_continuous_time(T):
     # d log bar_alpha / du = -(0.1 + 19.9 u), u = t/T in [0, 1], solved at the ends of each step
     u = np.arange(T + 1) / T
     bar_alpha = np.exp(-(0.1 * u + 19.9 * u**2 / 2))
-    close(GaussianDiffusion(linear_beta_schedule(T)).alphas_cumprod, bar_alpha)
+    assert_close(GaussianDiffusion(linear_beta_schedule(T)).alphas_cumprod, bar_alpha)
 
 
 def test_cosine_schedule_follows_its_bar_alpha():
     T = 101
     u = (np.arange(T) / T + 0.008) / 1.008
     expected = np.cos(u * np.pi / 2) ** 2 / math.cos(0.008 / 1.008 * math.pi / 2) ** 2
-    close(GaussianDiffusion(cosine_beta_schedule(T)).alphas_cumprod[:-1], expected)
+    assert_close(GaussianDiffusion(cosine_beta_schedule(T)).alphas_cumprod[:-1], expected)
     assert cosine_beta_schedule(T)[-1] == 0.999 and cosine_beta_schedule(4)[-1] == 0.99995
 
 
@@ -149,7 +149,7 @@ def test_eq2_closed_form_is_the_one_step_kernel_composed(t):
     for step in range(1, t + 1):  # q(x_s | x_{s-1}) = N(sqrt(1 - beta_s) x_{s-1}, beta_s)
         beta = linear_beta_schedule(11)[step - 1].item()
         mean, variance = math.sqrt(1 - beta) * mean, (1 - beta) * variance + beta
-    close(tables.q_sample(x_0, full(t), noise), mean + math.sqrt(variance) * noise)
+    assert_close(tables.q_sample(x_0, full(t), noise), mean + math.sqrt(variance) * noise)
 
 
 def test_eq2_signal_and_noise_powers_sum_to_one():
@@ -157,14 +157,14 @@ def test_eq2_signal_and_noise_powers_sum_to_one():
     t = torch.arange(51)
     signal = tables.q_sample(one, t, 0 * one)
     noise = tables.q_sample(0 * one, t, one)
-    close(signal**2 + noise**2, one)
+    assert_close(signal**2 + noise**2, one)
 
 
 def test_eq2_each_clip_has_its_own_t():
     tables, x_0, noise = linear(50), draw(0), draw(1)
     both = tables.q_sample(x_0, torch.tensor([3, 47]), noise)
-    close(both[0], tables.q_sample(x_0, full(3), noise)[0])
-    close(both[1], tables.q_sample(x_0, full(47), noise)[1])
+    assert_close(both[0], tables.q_sample(x_0, full(3), noise)[0])
+    assert_close(both[1], tables.q_sample(x_0, full(47), noise)[1])
 
 
 def test_eq2_gradients():
@@ -191,7 +191,7 @@ def test_eq3_perfect_predictor_loses_nothing_and_zero_predictor_the_noise(genera
     assert tables.noise_loss(perfect, x_0, None, generator) < 1e-20
     again = torch.Generator().manual_seed(0)
     zero = tables.noise_loss(lambda x_t, t, cond: torch.zeros_like(x_t), x_0, None, again)
-    close(zero, (seen[0] ** 2).mean())  # a mean per element, not the printed sum
+    assert_close(zero, (seen[0] ** 2).mean())  # a mean per element, not the printed sum
 
 
 def test_eq3_t_is_uniform_on_1_to_T(generator):
@@ -230,14 +230,15 @@ def test_eq3_masked_frames_count_for_nothing(generator):
         return noise_of(tables, x_0, x_t, t) + bias
 
     loss = tables.noise_loss(model, x_0, SimpleNamespace(mask=mask), generator)
-    close(loss.detach(), (bias[mask] ** 2).mean())
+    assert_close(loss.detach(), (bias[mask] ** 2).mean())
     loss.backward()
     assert (bias.grad[~mask] == 0).all() and (bias.grad[mask] != 0).all()
 
     def garbage(x_t, t, cond):
         return torch.where(mask[..., None], model(x_t, t, cond), torch.nan)
 
-    close(tables.noise_loss(garbage, x_0, SimpleNamespace(mask=mask), generator), loss.detach())
+    found = tables.noise_loss(garbage, x_0, SimpleNamespace(mask=mask), generator)
+    assert_close(found, loss.detach())
 
 
 def test_eq3_quartiles_are_the_same_loss_by_noise_level(generator):
@@ -281,7 +282,7 @@ def test_eq4_mean_is_bayes_posterior(t):
     x_t = tables.q_sample(x_0, full(t), noise)
     mean = tables.p_mean(x_t, full(t), noise)
     if t == 1:  # x_0 is what it is
-        close(mean, x_0)
+        assert_close(mean, x_0)
         assert tables.posterior_variance[1] == 0
         return
     beta = linear_beta_schedule(50)[t - 1]
@@ -289,15 +290,15 @@ def test_eq4_mean_is_bayes_posterior(t):
     # N(x; sqrt(before) x_0, 1 - before) times N(x_t; sqrt(1 - beta) x, beta), as a density of x
     precision = 1 / (1 - before) + (1 - beta) / beta
     weighted = before.sqrt() * x_0 / (1 - before) + (1 - beta).sqrt() * x_t / beta
-    close(mean, weighted / precision)
-    close(tables.posterior_variance[t], 1 / precision)
+    assert_close(mean, weighted / precision)
+    assert_close(tables.posterior_variance[t], 1 / precision)
 
 
 def test_eq4_each_clip_has_its_own_t():
     tables, x_t, eps = linear(50), draw(0), draw(1)
     both = tables.p_mean(x_t, torch.tensor([2, 49]), eps)
-    close(both[0], tables.p_mean(x_t, full(2), eps)[0])
-    close(both[1], tables.p_mean(x_t, full(49), eps)[1])
+    assert_close(both[0], tables.p_mean(x_t, full(2), eps)[0])
+    assert_close(both[1], tables.p_mean(x_t, full(49), eps)[1])
 
 
 def test_eq4_gradients():
@@ -325,7 +326,7 @@ def test_chain_step_is_that_of_diffusers(variance, t, expected):
     step = linear(1000, variance).reverse_steps()[1000 - t]
     assert step.t == t
     found = step.x_scale * x_t + step.eps_scale * eps + step.std * noise
-    close(found, expected, rtol=1e-9, atol=1e-12)
+    assert_close(found, expected, rtol=1e-9, atol=1e-12)
 
 
 # ---- Eq. 1: the samplers ----
@@ -376,7 +377,7 @@ def test_eq1_loop_is_mean_plus_noise_and_the_last_step_adds_none():
         if t > 1:
             noise = torch.randn(SHAPE, generator=same).double()
             x = x + tables.posterior_variance[t].sqrt() * noise
-    close(found, x)
+    assert_close(found, x)
 
 
 def test_sampling_does_not_clamp():
@@ -384,7 +385,8 @@ def test_sampling_does_not_clamp():
     model = OptimalPredictor(tables, 50.0, 0.0)
     options = {"generator": torch.Generator().manual_seed(0), "dtype": torch.float64}
     for steps in (None, 5):
-        close(tables.sample(model, SHAPE, None, steps=steps, **options), torch.full(SHAPE, 50.0))
+        found = tables.sample(model, SHAPE, None, steps=steps, **options)
+        assert_close(found, torch.full(SHAPE, 50.0))
 
 
 @pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
@@ -395,7 +397,7 @@ def test_ddim_keeps_the_marginal_for_any_pair_of_steps(eta):
         mean = tables.ddim_mean(x_t, full(t), full(s), noise, eta)
         std = tables.ddim_std(full(t), full(s), eta)[0]
         left = (mean - tables.alphas_cumprod[s].sqrt() * x_0) / noise  # same for every element
-        close(left**2 + std**2, torch.full_like(left, 1 - tables.alphas_cumprod[s]))
+        assert_close(left**2 + std**2, torch.full_like(left, 1 - tables.alphas_cumprod[s]))
         assert (eta == 0) == (std.item() == 0) or s == 0
 
 
@@ -408,7 +410,7 @@ def test_ddim_with_all_steps_and_eta_one_is_the_chain():
         )
         for steps in (None, 23)
     )
-    close(ddim, chain)
+    assert_close(ddim, chain)
 
 
 def test_ddim_converges_to_the_probability_flow(monkeypatch):
@@ -474,7 +476,7 @@ def test_second_order_walk_is_dpm_solvers_multistep(monkeypatch):
     monkeypatch.setattr(diffusion, "_randn", lambda *_: start)
     options = {"steps": times, "eta": 0.0, "dtype": torch.float64, "order": 2}
     found = tables.sample(eps_model, SHAPE, None, torch.Generator(), **options)
-    close(found, torch.full(SHAPE, x), rtol=1e-7, atol=1e-9)  # x_0 is divided by 0.0066 at T
+    assert_close(found, torch.full(SHAPE, x), rtol=1e-7, atol=1e-9)  # x_0 is divided by 0.0066 at T
 
 
 @pytest.mark.parametrize("steps", [1, 2, 7, 10, 25, 999, 1000])
@@ -510,7 +512,7 @@ def test_ddim_step_is_that_of_diffusers(eta, t, expected):
     step = linear(1000).reverse_steps(10, eta)[10 - t // 100]
     assert step.t == t
     found = step.x_scale * x_t + step.eps_scale * eps + step.std * noise
-    close(found, expected, rtol=1e-9, atol=1e-12)
+    assert_close(found, expected, rtol=1e-9, atol=1e-12)
 
 
 def test_same_generator_same_sample_and_no_other_state_is_touched(generator):
@@ -571,16 +573,17 @@ def test_held_frames_move_with_one_noise_when_ddim_is_deterministic():
     )  # fmt: skip
     noise = torch.randn(SHAPE, generator=torch.Generator().manual_seed(0)).double()
     for t, x_t in zip(model.visited, model.inputs):
-        close(x_t, tables.q_sample(known, torch.tensor(t), noise))
+        assert_close(x_t, tables.q_sample(known, torch.tensor(t), noise))
 
 
 def test_build_reads_schedule_T_and_variance():
     config = MotionConfig(T=30, schedule="cosine", variance="beta")
     built = diffusion.build(config)
-    close(built.betas[1:], cosine_beta_schedule(30))
-    close(built.chain_variance, built.betas)
-    close(diffusion.build(replace(config, schedule="linear")).betas[1:], linear_beta_schedule(30))
-    close(diffusion.build(MotionConfig()).chain_variance, linear(1000).posterior_variance)
+    assert_close(built.betas[1:], cosine_beta_schedule(30))
+    assert_close(built.chain_variance, built.betas)
+    straight = diffusion.build(replace(config, schedule="linear"))
+    assert_close(straight.betas[1:], linear_beta_schedule(30))
+    assert_close(diffusion.build(MotionConfig()).chain_variance, linear(1000).posterior_variance)
 
 
 # ---- errors ----
