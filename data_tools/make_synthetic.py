@@ -234,7 +234,7 @@ def make(
 
     Args:
         out: folder; new, empty, or of an earlier run with the same settings.
-        size: demo | small | vico | crowd.
+        size: demo | small | vico | crowd | town.
         seed: integer >= 0; the same seed gives the same coefficients and sound.
         videos: False: no videos.
         randomise: lights, backgrounds, blur, noise and compression that differ by video.
@@ -276,6 +276,10 @@ def make(
     _work(todo, workers, report)
     people = {**settings, "people": dataset.describe_people(size, seed)}
     _write(out / "people.json", json.dumps(people, separators=(",", ":")).encode())
+    if not (out / "face_model.mat").exists():
+        from data_tools.synthetic.model_file import write_model  # here, because it brings torch
+
+        write_model(out / "face_model.mat")
     _write(out / "RLD_data.csv", table(meetings).encode())
     return meetings
 

@@ -25,11 +25,14 @@ from mfr.coefficients import (
 from mfr.config import IMAGE_SIZE
 from mfr.head import ZOOM, pixel_grid, sample
 from mfr.identity import conv_block
+from mfr.morphable import colours, landmark_places
 
 DIM = 257
 BLOCK_WEIGHTS = ((ID, 0.5), (EXP, 8.0), (TEX, 0.25), (ANGLE, 4.0), (GAMMA, 0.5), (TRANS, 4.0))
 EXP_FALL = 8.0  # columns over which an expression error's weight falls by e
-PIXEL_WEIGHT = 0.25  # of one pixel of landmark error beside one standard deviation
+POSE_WEIGHT = 0.25  # of one pixel of the head points beside one squared standard deviation
+LANDMARK_WEIGHT = 10.0  # of one pixel of the person's own landmarks; at 1 they learn slowly
+COLOUR_WEIGHT = 10.0  # of a colour error of 1, from black to white
 SMALLEST_STD = 1e-3  # columns that never vary in the training data (some files hold zeros)
 # Fixed points of a generic head [Deep3DFaceRecon's units]: outer eye corners, nose tip, mouth
 # corners, chin, temples. They turn an error of pose into an error in pixels.
@@ -141,21 +144,23 @@ class ReconstructionNet(nn.Module):
         return squared.clamp(min=0).sqrt() / self.feature_limit
 
 
-def reconstruction_loss(found, truth, std):
-    r"""Weighted squared error of each block, plus the pixel error of fixed head points.
+def reconstruction_loss(found, truth, std, model=None):
+    r"""Weighted squared error of each block, pixel error of the head, its landmarks and colours.
 
-    Ours: [10] trains without coefficients, through a renderer; here they are known. An error counts
-    in units of its column's std, in exp in units of the block's, the k-th column by exp(-k / 8): a
-    basis begins with what moves a face most, and most of the 64 are too small to be seen.
+    Ours: [10] trains without coefficients, through a renderer; here they are known, and so is what
+    the renderer would have shown at each point. An error counts in units of its column's std, in
+    exp in units of the block's, the k-th column by exp(-k / 8): a basis begins with what moves a
+    face most, and most of the 64 are too small to be seen.
 
     Args:
         found: (B, 257), the network's.
         truth: (B, 257).
         std: (257,) of the training data.
+        model: MorphableModel of the coefficients, or None for a loss without landmarks and colours.
 
     Returns:
-        (scalar, dict of the terms as floats: id, exp, tex, angle, gamma, trans [std^2], landmarks
-        [pixels]).
+        (scalar, dict of the terms as floats: id, exp, tex, angle, gamma, trans [std^2], pose
+        [pixels], with a model landmarks [pixels] and colours [of white]).
     """
     unit = std.clone()
     share = (-torch.arange(len(std[EXP])).to(std) / EXP_FALL).exp()
@@ -164,12 +169,16 @@ def reconstruction_loss(found, truth, std):
     names = ("id", "exp", "tex", "angle", "gamma", "trans")
     terms = {name: squared[:, block].mean() for name, (block, _) in zip(names, BLOCK_WEIGHTS)}
     total = sum(weight * terms[name] for name, (_, weight) in zip(names, BLOCK_WEIGHTS))
-    terms["landmarks"] = landmark_error(found, truth)
-    total = total + PIXEL_WEIGHT * terms["landmarks"]
+    terms["pose"] = pose_error(found, truth)
+    total = total + POSE_WEIGHT * terms["pose"]
+    if model is not None:
+        terms["landmarks"] = landmark_error(found, truth, model)
+        terms["colours"] = (colours(model, found) - colours(model, truth)).abs().mean()
+        total = total + LANDMARK_WEIGHT * terms["landmarks"] + COLOUR_WEIGHT * terms["colours"]
     return total, {name: float(term.detach()) for name, term in terms.items()}
 
 
-def landmark_error(found, truth):
+def pose_error(found, truth):
     r"""Mean distance in the picture of fixed head points under two poses.
 
     Ours.
@@ -182,8 +191,28 @@ def landmark_error(found, truth):
         A scalar [pixels].
     """
     points = torch.tensor(HEAD_POINTS, dtype=found.dtype, device=found.device)
-    places = [project(points, c[:, ANGLE], c[:, TRANS])[..., :2] for c in (found, truth)]
-    return (places[0] - places[1]).square().sum(-1).add(1e-12).sqrt().mean()  # of (B, 8, 2)
+    return _distance(*(project(points, c[:, ANGLE], c[:, TRANS])[..., :2] for c in (found, truth)))
+
+
+def landmark_error(found, truth, model):
+    r"""Mean distance in the picture of the 68 landmarks of two faces.
+
+    Ours: unlike the head points these are the person's own, so shape and expression count too.
+
+    Args:
+        found: (B, 257).
+        truth: (B, 257).
+        model: MorphableModel.
+
+    Returns:
+        A scalar [pixels].
+    """
+    return _distance(*(landmark_places(model, c) for c in (found, truth)))
+
+
+def _distance(places, others):
+    """Mean distance of points (B, N, 2), with a gradient where it is zero."""
+    return (places - others).square().sum(-1).add(1e-12).sqrt().mean()
 
 
 def reconstruct(net, frames, smoothing=1.0, batch_size=32):

@@ -14,9 +14,10 @@ from mfr.batches import FrameData, MotionData
 from mfr.data import held_out, portrait_of, read_clips
 from mfr.identity import IdentityNet, MarginHead, recognition_loss
 from mfr.losses import PatchDiscriminator, discriminator_loss, pixel_loss, renderer_loss
+from mfr.morphable import FILE as FACE_MODEL, read_model
 from mfr.motion import MotionModel
 from mfr.reconstruction import (
-    ReconstructionNet, augment, landmark_error, move_camera, reconstruction_loss,
+    ReconstructionNet, augment, landmark_error, move_camera, pose_error, reconstruction_loss,
 )  # fmt: skip
 from mfr.renderer import Encoded, Rendered, Renderer
 
@@ -193,10 +194,9 @@ class ReconstructionStage(Stage):
     r"""Frames to coefficients, taught by the data's own coefficients."""
 
     name, unit = "reconstruction", "frames"
-    expect = "each term about 1 at step 0 (units of one std); held out is pixels of pose error"
 
     def build(self, run):
-        r"""Network and frames.
+        r"""Network, frames and, where the data folder has one, the face model.
 
         Args:
             run: folder of this run.
@@ -206,6 +206,11 @@ class ReconstructionStage(Stage):
         self.network = ReconstructionNet(self.config)
         self.network.set_statistics(self.frames.coefficients)
         self.modules = nn.ModuleDict({"network": self.network})
+        path = self.folder / FACE_MODEL
+        self.model = read_model(path).to(self.device) if path.exists() else None
+        what = "landmarks" if self.model else f"the pose alone, as {path} is not there"
+        self.expect = ("each term about 1 at step 0 (units of one std); held out is pixels of "
+                       + what)  # fmt: skip
 
     def describe(self):
         r"""One line about the data.
@@ -234,13 +239,13 @@ class ReconstructionStage(Stage):
         images = augment(images, noise)
         with self.precision():
             found = self.network(images)
-        return reconstruction_loss(found.float(), truth, self.network.std)
+        return reconstruction_loss(found.float(), truth, self.network.std, self.model)
 
     def held_out_loss(self, network):
-        r"""Pixel error of fixed head points on held-out frames as they are.
+        r"""Pixel error of landmarks on held-out frames as they are; of the pose without a model.
 
-        Ours: pose is what the other stages need, and new people's shape and skin coefficients,
-        which 96 training people cannot teach, would drown it in a sum.
+        Ours: what the other stages need is where things are, and new people's shape and skin
+        coefficients, which no training set can teach, would drown it in a sum.
 
         Args:
             network: ReconstructionNet.
@@ -253,7 +258,9 @@ class ReconstructionStage(Stage):
         for part in index.split(32):
             found = network(self.held.images(part).to(self.device))
             truth = self.held.coefficients[part].to(self.device)
-            total += float(landmark_error(found, truth)) * len(part)
+            error = landmark_error(found, truth, self.model) if self.model \
+                else pose_error(found, truth)  # fmt: skip
+            total += float(error) * len(part)
         return total / len(index)
 
     def finish(self, network):

@@ -10,7 +10,7 @@ import torch
 from data_tools.synthetic.face_model import EXPRESSIONS, FaceModel, Person, project, rotation
 from data_tools.synthetic.face_model import sample_person, to_world
 from data_tools.synthetic.person import Appearance
-from data_tools.synthetic.rasterizer import landmarks, light
+from data_tools.synthetic.rasterizer import landmarks
 
 NOSE, CHIN = 30, 8
 LEFT_CORNER, RIGHT_CORNER = 48, 54
@@ -198,25 +198,6 @@ def test_gaze_turns_the_pupils_by_25_degrees(model64, name, axis):
 
 def block_starts(model):
     return np.cumsum([0] + [len(block.xyz) for block in model.blocks])
-
-
-def test_light_is_deep3d(model):
-    generator = torch.Generator().manual_seed(5)
-    normals = torch.nn.functional.normalize(torch.randn(2, 5, 3, generator=generator), dim=2)
-    gamma = torch.randn(2, 27, generator=generator)
-    a0, a1, a2 = np.pi, 2 * np.pi / np.sqrt(3.0), 2 * np.pi / np.sqrt(8.0)
-    c0, c1, c2 = (1 / np.sqrt(4 * np.pi), np.sqrt(3.0) / np.sqrt(4 * np.pi),
-                  3 * np.sqrt(5.0) / np.sqrt(12 * np.pi))  # fmt: skip
-    first = np.zeros(9)
-    first[0] = 0.8
-    for b in range(2):
-        for v in range(5):
-            x, y, z = normals[b, v].double().numpy()
-            bands = np.array([a0 * c0, -a1 * c1 * y, a1 * c1 * z, -a1 * c1 * x, a2 * c2 * x * y,
-                              -a2 * c2 * y * z, 0.5 * a2 * c2 / np.sqrt(3.0) * (3 * z**2 - 1),
-                              -a2 * c2 * x * z, 0.5 * a2 * c2 * (x**2 - y**2)])  # fmt: skip
-            expected = [(gamma[b].numpy()[9 * c : 9 * c + 9] + first) @ bands for c in range(3)]
-            np.testing.assert_allclose(light(normals, gamma)[b, v], expected, rtol=2e-5, atol=1e-5)
 
 
 def test_same_seed_same_person():

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from data_tools import inspect_data, make_synthetic
@@ -30,6 +31,7 @@ from mfr.coefficients import load_mat, save_mat
 from mfr.config import ATTITUDES
 from mfr.data import portrait_of, read_clips
 from mfr.files import command
+from mfr.morphable import landmark_places, read_model
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -98,9 +100,20 @@ def test_same_seed_same_bytes_whatever_the_workers(demo, tmp_path):
     make(tmp_path / "two", "demo", seed=3, videos=False, workers=2, report=quiet)
     assert contents(tmp_path / "two") == contents(demo)
     make(tmp_path / "other", "demo", seed=4, videos=False, workers=1, report=quiet)
-    mats = [name for name in contents(demo) if name.endswith((".mat", ".wav"))]
+    mats = [name for name in contents(demo) if name.startswith(("recons", "audios"))]
     assert len(mats) == 12
     assert all(contents(tmp_path / "other")[n] != contents(demo)[n] for n in mats)
+
+
+def test_the_face_model_of_the_folder_is_the_one_that_was_drawn(demo):
+    from data_tools.synthetic.rasterizer import landmarks
+
+    model = read_model(demo / "face_model.mat")
+    row = torch.from_numpy(load_mat(read_clips(demo, videos=False)[0].listener_mat)[0][:3])
+    drawn = landmarks(film.face_model(), row)
+    found = landmark_places(model, row)
+    torch.testing.assert_close(found[..., 0] + 16, drawn[..., 0], rtol=0, atol=1e-3)
+    torch.testing.assert_close(240 - found[..., 1], drawn[..., 1], rtol=0, atol=1e-3)
 
 
 def test_mfr_reads_the_folder(demo):
@@ -218,7 +231,7 @@ def test_light_differs_by_video_when_randomised():
 
 
 @pytest.mark.parametrize("options, match", [
-    ({"size": "huge"}, "size 'huge' is unknown; allowed: demo, small, vico, crowd"),
+    ({"size": "huge"}, "size 'huge' is unknown; allowed: demo, small, vico, crowd, town"),
     ({"seed": -1}, "--seed -1: is negative"),
     ({"workers": -2}, "--workers -2: allowed: 1 and more"),
     ({"answers": 0}, "--answers 0: allowed: 1 and more"),

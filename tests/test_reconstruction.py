@@ -10,15 +10,19 @@ from scipy.fft import dctn
 
 from mfr.coefficients import ANGLE, EXP, GAMMA, ID, TEX, TRANS, project
 from mfr.config import ReconstructionConfig
+from mfr.morphable import MorphableModel, colours, landmark_places
 from mfr.reconstruction import (
     BLOCK_WEIGHTS,
+    COLOUR_WEIGHT,
     HEAD_POINTS,
-    PIXEL_WEIGHT,
+    LANDMARK_WEIGHT,
+    POSE_WEIGHT,
     ReconstructionNet,
     _quantise_blocks,
     augment,
     landmark_error,
     move_camera,
+    pose_error,
     reconstruct,
     reconstruction_loss,
 )
@@ -73,22 +77,53 @@ def test_loss_matches_nested_loops(net, images, generator):
         mean = float(sum(squares)) / len(squares)
         assert terms[name] == pytest.approx(mean, rel=1e-4)
         want += weight * mean
-    want += PIXEL_WEIGHT * terms["landmarks"]
+    want += POSE_WEIGHT * terms["pose"]
     assert float(total.detach()) == pytest.approx(want, rel=1e-4)
 
 
-def test_landmark_error_of_a_move_across_the_picture_in_closed_form():
+@pytest.fixture
+def model(generator):
+    """A face model of random numbers."""
+    draws = torch.randn(71, 3, 226, generator=generator, dtype=torch.float64)
+    numbers = torch.stack([torch.randperm(71, generator=generator) for _ in range(14)])
+    return MorphableModel(draws[..., 0], 0.1 * draws[..., 1:145], draws[..., 145].sigmoid(),
+                          0.1 * draws[..., 146:], numbers[:13, :3], numbers[13, :68])  # fmt: skip
+
+
+def test_loss_with_a_model_adds_landmarks_and_colours(model, generator):
+    found, truth = 0.3 * torch.randn(2, 3, 257, generator=generator, dtype=torch.float64)
+    std = torch.ones(257, dtype=torch.float64)
+    plain, few = reconstruction_loss(found, truth, std)
+    total, terms = reconstruction_loss(found, truth, std, model)
+    assert {name: terms[name] for name in few} == few
+    places = [landmark_places(model, c).numpy() for c in (found, truth)]
+    away = [math.dist(places[0][b, i], places[1][b, i]) for b in range(3) for i in range(68)]
+    assert terms["landmarks"] == pytest.approx(sum(away) / len(away), rel=1e-6)
+    shades = [colours(model, c).numpy() for c in (found, truth)]
+    assert terms["colours"] == pytest.approx(np.abs(shades[0] - shades[1]).mean(), rel=1e-9)
+    want = float(plain) + LANDMARK_WEIGHT * terms["landmarks"] + COLOUR_WEIGHT * terms["colours"]
+    assert float(total) == pytest.approx(want, rel=1e-9)
+
+
+def test_landmarks_are_the_persons_own(model, generator):
+    truth = 0.3 * torch.randn(2, 257, generator=generator, dtype=torch.float64)
+    found = truth.clone()
+    found[:, ID] += 0.1
+    assert pose_error(found, truth).item() < 1e-5 < landmark_error(found, truth, model).item()
+
+
+def test_pose_error_of_a_move_across_the_picture_in_closed_form():
     truth = torch.zeros(2, 257, dtype=torch.float64)
     found = truth.clone()
     found[:, TRANS.start], found[:, TRANS.start + 1] = 0.03, 0.04
     want = sum(1015 * 0.05 / (10 - z) for _, _, z in HEAD_POINTS) / len(HEAD_POINTS)
-    assert landmark_error(found, truth).item() == pytest.approx(want, rel=1e-9)
+    assert pose_error(found, truth).item() == pytest.approx(want, rel=1e-9)
 
 
-def test_landmark_error_gradients(generator):
+def test_pose_error_gradients(generator):
     truth = 0.2 * torch.randn(2, 257, generator=generator, dtype=torch.float64)
     found = 0.2 * torch.randn(2, 257, generator=generator, dtype=torch.float64)
-    assert torch.autograd.gradcheck(lambda x: landmark_error(x, truth), found.requires_grad_())
+    assert torch.autograd.gradcheck(lambda x: pose_error(x, truth), found.requires_grad_())
 
 
 def test_columns_that_never_vary_do_not_blow_up(net):

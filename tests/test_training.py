@@ -9,6 +9,7 @@ import torch
 
 import train_mfr
 from mfr import batches, checkpoint, config, stages, training
+from mfr.morphable import landmark_places
 
 TINY = {"motion": ["--width", "16", "--layers", "1", "--heads", "2", "--feedforward", "16"],
         "identity": ["--width", "8"], "reconstruction": ["--width", "8"],
@@ -54,6 +55,41 @@ def test_every_stage_trains_and_leaves_its_files(stage, vico_folder, run, capsys
     printed = capsys.readouterr().out
     for word in ("expect", "step      0/2", "held out", "steps/s", "left", "done", "next"):
         assert word in printed
+
+
+@pytest.fixture
+def folder_with_model(vico_folder, tmp_path):
+    r"""The folder again, through links, with the synthetic world's face model beside its table."""
+    from data_tools.synthetic.model_file import write_model
+
+    for path in vico_folder.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    write_model(tmp_path / "face_model.mat")
+    return tmp_path
+
+
+def test_reconstruction_learns_landmarks_where_the_face_model_is(folder_with_model, run):
+    settings = config.preset("reconstruction", width=8, batch_size=3)
+    stage = stages.ReconstructionStage(settings, folder_with_model, run, "cpu")
+    draws = [torch.Generator().manual_seed(seed) for seed in (0, 1)]
+    loss, terms = stage.loss(0, *draws)
+    assert {"landmarks", "colours"} < set(terms)
+    assert float(loss.detach()) > 10 * terms["landmarks"]  # they weigh most
+    assert "pixels of landmarks" in stage.expect
+    frames = stage.held.frames
+    found = stage.network(stage.held.images(torch.arange(len(frames)))).detach()
+    places = [landmark_places(stage.model, c) for c in (found, stage.held.coefficients)]
+    away = (places[0] - places[1]).norm(dim=2).mean(1)
+    chosen = stage.some_of(len(frames), stages.HELD_OUT_FRAMES)
+    assert stage.held_out_loss(stage.network) == pytest.approx(float(away[chosen].mean()), rel=1e-4)
+
+
+def test_reconstruction_without_a_face_model_says_so(vico_folder, run):
+    settings = config.preset("reconstruction", width=8, batch_size=3)
+    stage = stages.ReconstructionStage(settings, vico_folder, run, "cpu")
+    assert "face_model.mat is not there" in stage.expect
+    _, terms = stage.loss(0, *(torch.Generator().manual_seed(seed) for seed in (0, 1)))
+    assert "pose" in terms and "landmarks" not in terms
 
 
 @pytest.mark.parametrize("prediction", ["noise", "velocity"])

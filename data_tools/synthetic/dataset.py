@@ -46,6 +46,8 @@ SIZES = {
     # many faces and little of each: people are what reconstruction and recognition learn from
     "crowd": Size(Group(600, 300, 300), Group(40, 20, 20), {"train": 300, "test": 20, "ood": 20},
                   (150, 210), 0),
+    "town": Size(Group(2400, 1200, 1200), Group(40, 20, 20),
+                 {"train": 1200, "test": 20, "ood": 20}, (90, 120), 0),
 }  # fmt: skip
 
 

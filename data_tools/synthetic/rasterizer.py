@@ -13,6 +13,7 @@ from data_tools.synthetic import parts
 from data_tools.synthetic.coverage import pick_rows, smooth_outlines, visible_triangles, weights
 from data_tools.synthetic.face_model import FOLLOW, GAMMA, NECK_JOINT, TEX, project, to_world
 from data_tools.synthetic.scene import atlas
+from mfr.morphable import light
 
 GLEAM = (0.5, 0.9)  # strength of the broad gleam of skin and hair and of the sharp one of eyes
 LAMPS = ((-0.25, 0.42, 0.87), (-0.20, 0.22, 0.955))  # normals that gleam: skin and hair, eyes
@@ -76,29 +77,6 @@ def vertex_normals(world, triangles, around):
     face = torch.linalg.cross(b - a, c - a).view(-1, 3 * frames)
     total = embedding_bag(around[0], face, around[1], mode="sum").view(-1, frames, 3)
     return normalize(total, dim=2).transpose(0, 1)
-
-
-def light(normals, gamma):
-    r"""Spherical-harmonics light of Deep3DFaceRecon on unit normals.
-
-    Args:
-        normals: (B, V, 3).
-        gamma: (B, 27), channel after channel; 0.8 is added to the first of each.
-
-    Returns:
-        (B, V, 3) factors of the albedo.
-    """
-    x, y, z = normals.unbind(2)
-    a1c1, a2c2 = 1.7724538509, 2.4270667  # a1 c1 = 2 pi/sqrt(3) sqrt(3)/sqrt(4 pi) and its like
-    a0c0 = 0.8862269255
-    bands = torch.stack([
-        torch.full_like(x, a0c0), -a1c1 * y, a1c1 * z, -a1c1 * x,
-        a2c2 * x * y, -a2c2 * y * z, 0.5 * a2c2 / 3**0.5 * (3 * z * z - 1),
-        -a2c2 * x * z, 0.5 * a2c2 * (x * x - y * y),
-    ], 2)  # fmt: skip
-    gamma = gamma.unflatten(1, (3, 9)).transpose(1, 2).clone()
-    gamma[:, 0] += 0.8
-    return bands @ gamma
 
 
 def render(model, coefficients, person, size=256):
