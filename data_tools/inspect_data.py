@@ -18,6 +18,8 @@ from mfr.coefficients import ORDERS, load_mat, order_slices
 from mfr.config import ATTITUDES, FPS
 from mfr.data import COLUMNS, SPLITS
 from mfr.files import command, existing
+from mfr.matfile import read_mat
+from mfr.morphable import FILE as FACE_MODEL, read_model
 
 SHOWN = 30  # problems printed
 UNITS = {"angle": "rad", "trans": "units", "id": "sd", "exp": "sd", "tex": "sd", "gamma": "light"}
@@ -45,13 +47,33 @@ def inspect(path, every_video=False):
     existing(path, "data")
     suffix = path.suffix.lower()
     if suffix == ".mat":
-        return inspect_mat(path)
+        return inspect_model(path) if "meanshape" in read_mat(path) else inspect_mat(path)
     if suffix in SOUNDS:
         return inspect_sound(path)
     if suffix in VIDEOS:
         return inspect_video(path)
     allowed = ", ".join((".mat", *SOUNDS, *VIDEOS))
     raise ValueError(f"{path}: suffix {suffix!r} is unknown; allowed: a folder, {allowed}")
+
+
+def inspect_model(path):
+    r"""Points, triangles and size of a face model.
+
+    Args:
+        path: .mat in the layout of BFM_model_front.mat.
+
+    Returns:
+        (lines, problems).
+    """
+    model = read_model(path)
+    width, height, depth = (model.mean.amax(0) - model.mean.amin(0)).tolist()
+    lines = [f"{path}: a face model of {len(model.mean)} points, {len(model.triangles)} triangles, "
+             f"{len(model.landmarks)} landmarks",
+             f"  {width:.2f} wide, {height:.2f} high, {depth:.2f} deep [units]"]  # fmt: skip
+    problems = []
+    if not 1 < height < 5:
+        problems.append(f"{path}: the face is {height:.3g} units high; about 2 expected")
+    return lines, problems
 
 
 def inspect_mat(path):
@@ -184,7 +206,14 @@ def inspect_folder(folder, every_video=False):
         row_problems, frames = _row(folder, values, videos, every_video)
         found.append({**values, "frames": frames})
         problems += [f"{table.name}, row {number}: {problem}" for problem in row_problems]
-    return _summary(table, found), problems + _people_problems(table, found)
+    lines = _summary(table, found)
+    if (folder / FACE_MODEL).exists():
+        try:
+            more, odd = inspect_model(folder / FACE_MODEL)
+        except ValueError as error:
+            more, odd = [], [str(error)]
+        lines, problems = lines + more, problems + odd
+    return lines, problems + _people_problems(table, found)
 
 
 def _row(folder, values, videos, every_video):

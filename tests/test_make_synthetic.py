@@ -31,6 +31,7 @@ from mfr.coefficients import load_mat, save_mat
 from mfr.config import ATTITUDES
 from mfr.data import portrait_of, read_clips
 from mfr.files import command
+from mfr.matfile import read_mat, write_mat
 from mfr.morphable import landmark_places, read_model
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -416,6 +417,24 @@ def test_inspect_sees_degrees_jumps_and_empty_parts(tmp_path):
     coefficients[5, 224] = 20.0
     save_mat(tmp_path / "a.mat", coefficients)
     assert any("angle 20.0 in frame 5" in p for p in inspect_data.inspect(tmp_path / "a.mat")[1])
+
+
+def test_inspect_describes_a_face_model_alone_and_in_its_folder(demo, tmp_path):
+    lines, problems = inspect_data.inspect(demo / "face_model.mat")
+    assert "4558 points, 8856 triangles, 68 landmarks" in lines[0] and not problems
+    assert set(lines) < set(inspect_data.inspect(demo)[0])
+    large = read_mat(demo / "face_model.mat")
+    large["meanshape"] = 1000 * large["meanshape"]  # in tenths of millimetres
+    write_mat(tmp_path / "large.mat", large)
+    assert any("units high; about 2 expected" in p
+               for p in inspect_data.inspect(tmp_path / "large.mat")[1])  # fmt: skip
+
+
+def test_inspect_names_a_broken_face_model_of_a_folder(demo, tmp_path):
+    def cut(folder, rows):
+        (folder / "face_model.mat").write_bytes((demo / "face_model.mat").read_bytes()[:9999])
+
+    assert any("face_model.mat: is damaged" in p for p in damaged(demo, tmp_path, cut))
 
 
 def test_inspect_describes_sound(tmp_path):

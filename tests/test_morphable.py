@@ -196,7 +196,8 @@ def test_colours_are_albedo_times_the_light_of_the_turned_normal(model, coeffici
 
     found = colours(model, coefficients)
     outward = normals(shape(model, coefficients), model.triangles)
-    for b, v in ((0, 3), (3, 29), (4, 61)):
+    corners = model.triangles[[0, 5, 12], [0, 1, 2]].tolist()  # other points have no normal
+    for b, v in zip((0, 3, 4), corners):
         row = coefficients[b]
         turned = rotation(row[None, ANGLE])[0] @ outward[b, v]
         lamp = light(turned[None, None], row[None, GAMMA])[0, 0]
