@@ -2,8 +2,9 @@ r"""Synthetic people in conversation, in ViCo's folder layout.
 
     python -m data_tools.make_synthetic --out data/small --size small --seed 0
 
-A folder holds RLD_data.csv, videos/, audios/ and recons/, as a real set does; besides, people.json
-and truth/ say what no real set can: everybody's style, and what each listener answered to what.
+A folder holds RLD_data.csv, videos/, audios/ and recons/, as a real set does, and face_model.mat,
+whose coefficients those are; besides, people.json and truth/ say what no real set can: everybody's
+style, and what each listener answered to what.
 """
 
 import argparse

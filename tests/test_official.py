@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 
 from mfr.files import command
+from mfr.morphable import NEEDED
 from mfr.official import REGISTRY, choose, expected, load
 from mfr.official.__main__ import main
 from mfr.official.loading import compare, find_state, open_safely
@@ -292,6 +293,7 @@ def test_the_command_lists_every_file(capsys):
             assert part in text
         assert f"{len(FACTS[kind])} entries" in text
     assert "inception-2015-12-05.pt" in text
+    assert all(f"{name} (" in text for name in NEEDED)  # of a face model
 
 
 def test_readme_has_the_same_table():

@@ -94,7 +94,7 @@ def plan(size, seed):
     people of the unseen group.
 
     Args:
-        size: demo | small | vico.
+        size: demo | small | vico | crowd | town.
         seed: integer >= 0.
 
     Returns:
@@ -316,7 +316,7 @@ def describe_people(size, seed):
     r"""Everybody of a set: style, voice, face, for people.json.
 
     Args:
-        size: demo | small | vico.
+        size: demo | small | vico | crowd | town.
         seed: of the world.
 
     Returns:

@@ -12,6 +12,15 @@ INCEPTION = """fid
   from     https://github.com/NVlabs/stylegan2-ada-pytorch (named in its metrics)
   licence  its publisher's
   check    none here: TorchScript is a program, run only one that you trust"""
+FACE_MODEL = """bfm
+  for      landmarks and colours of Deep3DFaceRecon's files: copied to FOLDER/face_model.mat,
+           train_mfr.py reconstruction --data FOLDER
+  file     BFM_model_front.mat, as Deep3DFaceRecon makes it
+  from     https://github.com/sicxu/Deep3DFaceRecon_pytorch, from the Basel Face Model 2009
+  licence  the Basel Face Model's own: not for commercial use
+  holds    meanshape (1, 3 V), idBase (3 V, 80), exBase (3 V, 64), meantex (1, 3 V),
+           texBase (3 V, 80), tri (F, 3), keypoints (1, 68); V points
+  check    python -m data_tools.inspect_data BFM_model_front.mat"""
 
 
 def describe(kind):
@@ -73,7 +82,7 @@ def main(arguments=None):
         source = load(name, path).source
         print(f"{name:<10}  ok  {path}: {source}; {_size(expected(name))}")
     if not kind and not given:
-        print("\n\n".join([*map(describe, REGISTRY), INCEPTION]))
+        print("\n\n".join([*map(describe, REGISTRY), FACE_MODEL, INCEPTION]))
 
 
 if __name__ == "__main__":
