@@ -5,8 +5,8 @@ import torch
 from torch.nn.functional import grid_sample
 
 from data_tools.synthetic import film
-from data_tools.synthetic.surface import DISC
 from data_tools.synthetic.skin_mesh import build_skin
+from data_tools.synthetic.surface import DISC
 from mfr.matfile import write_mat
 
 
