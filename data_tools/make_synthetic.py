@@ -277,12 +277,18 @@ def make(
     _work(todo, workers, report)
     people = {**settings, "people": dataset.describe_people(size, seed)}
     _write(out / "people.json", json.dumps(people, separators=(",", ":")).encode())
-    if not (out / "face_model.mat").exists():
-        from data_tools.synthetic.model_file import write_model  # here, because it brings torch
-
-        write_model(out / "face_model.mat")
+    _face_model(out)
     _write(out / "RLD_data.csv", table(meetings).encode())
     return meetings
+
+
+def _face_model(out):
+    r"""The model whose coefficients the set holds, if it is not there yet."""
+    from data_tools.synthetic.model_file import write_model  # here, because it brings torch
+    from mfr.morphable import FILE
+
+    if not (out / FILE).exists():
+        write_model(out / FILE)
 
 
 def table(meetings):

@@ -62,17 +62,18 @@ def read_model(path):
             finite, or a triangle or landmark has a corner that is no point.
     """
     content = read_mat(existing(path, "face model"))
-    missing = [name for name in NEEDED if not isinstance(content.get(name), np.ndarray)]
+    names = (*NEEDED, "origin") if "origin" in content else NEEDED
+    missing = [name for name in names if not isinstance(content.get(name), np.ndarray)]
     if missing:
         raise ValueError(f"{path}: has no numbers {', '.join(missing)}; a face model holds "
                          f"{', '.join(NEEDED)}")  # fmt: skip
     count = content["meanshape"].size // 3
     widths = {"meanshape": 1, "idBase": 80, "exBase": 64, "meantex": 1, "texBase": 80}
     shapes = {name: (3 * count, width) for name, width in widths.items()}
-    shapes |= {"tri": (len(content["tri"]), 3), "keypoints": (68, 1)}
+    shapes |= {"tri": (len(content["tri"]), 3), "keypoints": (68, 1), "origin": (3, 1)}
     arrays = {}
-    for name, shape in shapes.items():
-        array = content[name]
+    for name in names:
+        array, shape = content[name], shapes[name]
         if array.shape not in (shape, shape[::-1]) or not array.size:
             raise ValueError(f"{path}: {name} has shape {array.shape}; allowed: {shape}")
         if not np.isfinite(array).all():
@@ -84,8 +85,9 @@ def read_model(path):
             raise ValueError(f"{path}: {name} names points {low} .. {high}; allowed: 1 .. {count}")
     x = {name: torch.from_numpy(arrays[name].astype(np.float32)) for name in widths}
     mean = x["meanshape"].view(-1, 3)
-    origin = content.get("origin")
-    origin = mean.mean(0) if origin is None else torch.tensor(origin.ravel(), dtype=torch.float32)
+    origin = mean.mean(0)
+    if "origin" in arrays:
+        origin = torch.from_numpy(arrays["origin"].astype(np.float32)).flatten()
     return MorphableModel(
         mean - origin,
         torch.cat([x["idBase"], x["exBase"]], 1).view(-1, 3, 144),

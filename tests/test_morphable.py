@@ -102,6 +102,8 @@ def test_rows_may_lie_as_columns(content, tmp_path):
     ("keypoints", np.ones((1, 67)), r"keypoints has shape \(1, 67\); allowed: \(68, 1\)"),
     ("keypoints", np.zeros((1, 68)), rf"keypoints names points 0.* allowed: 1 .. {V}"),
     ("tri", np.full((2, 3), V + 1), rf"tri names points {V + 1} .. {V + 1}; allowed: 1 .. {V}"),
+    ("origin", np.zeros((1, 4)), r"origin has shape \(1, 4\); allowed: \(3, 1\)"),
+    ("origin", "the nose", "has no numbers origin"),
     ("texBase", np.full((3 * V, 80), np.nan), "texBase holds a number that is not finite"),
 ])  # fmt: skip
 def test_what_is_no_face_model_is_named(name, value, said, content, tmp_path):
