@@ -16,8 +16,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from mfr import files, media, official, pipeline
+from mfr import official, pipeline
 from mfr.config import ATTITUDES, FPS
+from mfr.files import media
+from mfr.files.whole import command
 
 DEMO = pipeline.WEIGHTS / "demo"  # made by data_tools.make_synthetic
 MOMENTS = 8  # columns of the contact sheet
@@ -37,11 +39,14 @@ def main(arguments=None):
     warnings.formatwarning = lambda message, *_: f"warning   {message}\n"
     attitudes = ATTITUDES if options.attitude == "all" else (options.attitude,)
     if not set(attitudes) <= set(ATTITUDES):
-        raise ValueError(f"attitude {options.attitude!r} is unknown; allowed: "
-                         f"{', '.join(ATTITUDES)}, all")  # fmt: skip
+        raise ValueError(
+            f"attitude {options.attitude!r} is unknown; allowed: {', '.join(ATTITUDES)}, all"
+        )
     if options.save_coefficients and not options.save_coefficients.endswith(".mat"):
-        raise ValueError(f"--save-coefficients is {options.save_coefficients!r}; allowed: a name "
-                         "that ends in .mat, or nothing")  # fmt: skip
+        raise ValueError(
+            f"--save-coefficients is {options.save_coefficients!r}; allowed: a name "
+            "that ends in .mat, or nothing"
+        )
     started = time.monotonic()
     system = assemble(options)
     speaker, portrait = meet(system, options)
@@ -49,9 +54,14 @@ def main(arguments=None):
     moments, rows = moments.round().astype(int), {}
     for attitude in attitudes:
         responses = system.respond(
-            speaker, portrait, attitude, options.samples, options.seed, options.steps,
+            speaker,
+            portrait,
+            attitude,
+            options.samples,
+            options.seed,
+            options.steps,
             options.guidance,
-        )  # fmt: skip
+        )
         for response in responses:
             name = f"{attitude}_{response.sample}"
             begun = time.monotonic()
@@ -79,15 +89,19 @@ def assemble(options):
     given = {part: getattr(options, part) for part in ("renderer", "identity", "reconstruction")}
     networks = {part: official.choose(part, text) for part, text in given.items()}
     system = pipeline.load(options.weights, options.device, **networks)
-    print(f"mfr-net   weights {options.weights or 'mfr/weights'} · seed {options.seed} · "
-          f"{system.device}")  # fmt: skip
+    print(
+        f"mfr-net   weights {options.weights or 'mfr/weights'} · seed {options.seed} · "
+        f"{system.device}"
+    )
     for part, network in networks.items():
         if network is not None:
             print(f"official  {part} {given[part]}: {network.source}")
     basel = given["renderer"] or given["reconstruction"] or options.save_coefficients is not None
     if basel and options.weights is None:
-        print("note      exp of the bundled weights is the synthetic world's, not Basel's: to "
-              "official networks only angle and trans mean the same")  # fmt: skip
+        print(
+            "note      exp of the bundled weights is the synthetic world's, not Basel's: to "
+            "official networks only angle and trans mean the same"
+        )
     return system
 
 
@@ -110,13 +124,17 @@ def meet(system, options):
     portrait = system.look(picture, options.listener_coefficients)
     speaker = system.perceive(video, coefficients, options.sound, options.crop)
     frames = len(speaker.motion)
-    print(f"speaker   {video}: {frames} frames, {frames / FPS:.1f} s; coefficients from "
-          f"{coefficients or 'the reconstruction net'}")  # fmt: skip
+    print(
+        f"speaker   {video}: {frames} frames, {frames / FPS:.1f} s; coefficients from "
+        f"{coefficients or 'the reconstruction net'}"
+    )
     print(f"listener  {picture}")
     for what, strange in (("speaker", speaker.unfamiliar), ("listener", portrait.unfamiliar)):
         if strange > 1:
-            print(f"note      the {what}'s face is {strange:.1f} times as far from the training "
-                  "frames as 99 % of them; expect less")  # fmt: skip
+            print(
+                f"note      the {what}'s face is {strange:.1f} times as far from the training "
+                "frames as 99 % of them; expect less"
+            )
     return speaker, portrait
 
 
@@ -215,38 +233,65 @@ def parser():
     )
     who = p.add_argument_group("who speaks, who listens (all left out: the bundled demo)")
     who.add_argument("--speaker", metavar="VIDEO", help="video with the speaker's face and sound")
-    who.add_argument("--speaker-coefficients", metavar="MAT",
-                     help="its Deep3DFaceRecon file (else the net is asked)")  # fmt: skip
+    who.add_argument(
+        "--speaker-coefficients",
+        metavar="MAT",
+        help="its Deep3DFaceRecon file (else the net is asked)",
+    )
     who.add_argument("--sound", metavar="FILE", help="the speaker's sound, if not in the video")
-    who.add_argument("--crop", metavar="LEFT,TOP,SIDE", type=square,
-                     help="square around the speaker's face [pixels] (the middle)")  # fmt: skip
+    who.add_argument(
+        "--crop",
+        metavar="LEFT,TOP,SIDE",
+        type=square,
+        help="square around the speaker's face [pixels] (the middle)",
+    )
     who.add_argument("--listener", metavar="PICTURE", help="portrait, the face filling the frame")
-    who.add_argument("--listener-coefficients", metavar="MAT",
-                     help="its Deep3DFaceRecon file (else the net is asked)")  # fmt: skip
+    who.add_argument(
+        "--listener-coefficients",
+        metavar="MAT",
+        help="its Deep3DFaceRecon file (else the net is asked)",
+    )
     how = p.add_argument_group("how")
     how.add_argument("--attitude", default="all", help="positive, neutral, negative, all (all)")
     how.add_argument("--samples", type=int, default=2, metavar="K", help="responses each (2)")
     how.add_argument("--seed", type=int, default=0, help="same seed, same responses (0)")
-    how.add_argument("--steps", type=int, metavar="N",
-                     help="diffusion steps; 0 is the whole chain (the checkpoint's)")  # fmt: skip
-    how.add_argument("--guidance", type=float, metavar="G",
-                     help="above 1 shows the attitude more (the checkpoint's)")  # fmt: skip
+    how.add_argument(
+        "--steps",
+        type=int,
+        metavar="N",
+        help="diffusion steps; 0 is the whole chain (the checkpoint's)",
+    )
+    how.add_argument(
+        "--guidance",
+        type=float,
+        metavar="G",
+        help="above 1 shows the attitude more (the checkpoint's)",
+    )
     how.add_argument("--weights", metavar="DIR", help="what train_mfr.py left (mfr/weights)")
     how.add_argument("--device", default="auto", help="auto, cpu, cuda (auto)")
     other = p.add_argument_group("published networks in the place of ours (see mfr/official)")
     other.add_argument("--renderer", metavar="pirenderer=FILE", help="the paper's renderer")
-    other.add_argument("--identity", metavar="KIND=FILE",
-                       help="vggface2 or vggface; needs a motion trained with it")  # fmt: skip
-    other.add_argument("--reconstruction", metavar="deep3d=FILE",
-                       help="coefficients of speaker and portrait")  # fmt: skip
+    other.add_argument(
+        "--identity",
+        metavar="KIND=FILE",
+        help="vggface2 or vggface; needs a motion trained with it",
+    )
+    other.add_argument(
+        "--reconstruction", metavar="deep3d=FILE", help="coefficients of speaker and portrait"
+    )
     out = p.add_argument_group("what is written")
     out.add_argument("--out", default="out", metavar="DIR", help="folder (out)")
     out.add_argument("--listener-only", action="store_true", help="leave the speaker out")
-    out.add_argument("--save-coefficients", metavar="MAT", nargs="?", const="",
-                     help="also Deep3DFaceRecon files, which the ViCo baseline's and\n"
-                          "PIRenderer's scripts render (OUT/ATTITUDE_K.mat)")  # fmt: skip
+    out.add_argument(
+        "--save-coefficients",
+        metavar="MAT",
+        nargs="?",
+        const="",
+        help="also Deep3DFaceRecon files, which the ViCo baseline's and\n"
+        "PIRenderer's scripts render (OUT/ATTITUDE_K.mat)",
+    )
     return p
 
 
 if __name__ == "__main__":
-    files.command(main)
+    command(main)

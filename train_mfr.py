@@ -19,9 +19,11 @@ from pathlib import Path
 
 import torch
 
-from mfr import checkpoint, config, files, official
-from mfr.stages import STAGES
-from mfr.training import AveragedWeights, pick_device
+from mfr import config, official
+from mfr.files.whole import atomic, command
+from mfr.training import checkpoint
+from mfr.training.averaging import AveragedWeights, pick_device
+from mfr.training.stages import STAGES
 
 
 def train(stage, run, resume=False, dry_run=False, start=None):
@@ -48,8 +50,10 @@ def train(stage, run, resume=False, dry_run=False, start=None):
     if start:
         weights = checkpoint.load(start, stage.name, device)
         others = checkpoint.begin(stage.network, weights["model"], start)
-        print(f"begins    with {start}, {weights['step']} steps old"
-              + (f"; at random: {others}" if others else ""))  # fmt: skip
+        print(
+            f"begins    with {start}, {weights['step']} steps old"
+            + (f"; at random: {others}" if others else "")
+        )
     optimizer = torch.optim.AdamW(stage.modules.parameters(), settings.learning_rate)
     adversary = stage.adversary and torch.optim.AdamW(
         stage.adversary.parameters(), settings.learning_rate, betas=(0.5, 0.999)
@@ -61,8 +65,9 @@ def train(stage, run, resume=False, dry_run=False, start=None):
     if resume and (folder / "last.pt").exists():
         state = checkpoint.load(folder / "last.pt", stage.name, device)
         if state["config"] != settings:
-            raise ValueError(f"{folder / 'last.pt'}: trained with {state['config']}; "
-                             f"now asked for {settings}")  # fmt: skip
+            raise ValueError(
+                f"{folder / 'last.pt'}: trained with {state['config']}; now asked for {settings}"
+            )
         checkpoint.restore(stage.modules, state["modules"], folder / "last.pt")
         optimizer.load_state_dict(state["optimizer"])
         if adversary:
@@ -109,12 +114,17 @@ def train(stage, run, resume=False, dry_run=False, start=None):
         log(folder, {"step": done, "held_out": value, "rate": rate, **running})
         best = min(best, value)
         # the latest average, not the best: Eq. 3's held-out loss rises before samples get worse
-        checkpoint.save(weights_file, stage.name, settings, average.shadow, step=done,
-                        held_out=value)  # fmt: skip
+        checkpoint.save(
+            weights_file, stage.name, settings, average.shadow, step=done, held_out=value
+        )
         state = {
-            "modules": stage.modules.state_dict(), "optimizer": optimizer.state_dict(),
-            "draw": draw.get_state(), "noise": noise.get_state(), "step": done, "best": best,
-        }  # fmt: skip
+            "modules": stage.modules.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "draw": draw.get_state(),
+            "noise": noise.get_state(),
+            "step": done,
+            "best": best,
+        }
         if adversary:
             state["adversary"] = stage.adversary.state_dict()
             state["adversary_optimizer"] = adversary.state_dict()
@@ -171,8 +181,10 @@ def progress(step, steps, running, held_out, pace):
     left = int((steps - step) / pace)
     terms = " ".join(f"{k} {v:.3g}" for k, v in running.items() if k != "loss")
     clock = f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}"
-    return (f"step {step:>6}/{steps}   loss {running['loss']:.4f}   held out {held_out:.4f}   "
-            f"{terms}   {pace:.1f} steps/s   {clock} left")  # fmt: skip
+    return (
+        f"step {step:>6}/{steps}   loss {running['loss']:.4f}   held out {held_out:.4f}   "
+        f"{terms}   {pace:.1f} steps/s   {clock} left"
+    )
 
 
 def not_a_number(stage, step, terms):
@@ -189,8 +201,10 @@ def not_a_number(stage, step, terms):
     named = stage.modules.named_parameters()
     bad = (name for name, p in named if p.grad is not None and not p.grad.isfinite().all())
     found = ", ".join(f"{name} {float(value):.3g}" for name, value in terms.items())
-    return (f"{stage.name}: the gradient is not finite at step {step} ({found}), first in "
-            f"{next(bad, 'the norm')}; lower --learning-rate or look at the data")  # fmt: skip
+    return (
+        f"{stage.name}: the gradient is not finite at step {step} ({found}), first in "
+        f"{next(bad, 'the norm')}; lower --learning-rate or look at the data"
+    )
 
 
 def log(folder, entry):
@@ -233,11 +247,13 @@ def main(arguments=None):
         stage = STAGES[name](settings, options.data, options.run, device, V, features)
         print(stage.describe())
         count = sum(p.numel() for p in stage.network.parameters())
-        print(f"model     {count / 1e6:.2f} M parameters · {settings.steps} steps of "
-              f"{settings.batch_size} {stage.unit}")  # fmt: skip
+        print(
+            f"model     {count / 1e6:.2f} M parameters · {settings.steps} steps of "
+            f"{settings.batch_size} {stage.unit}"
+        )
         print(f"expect    {stage.expect}")
         if not options.dry_run:
-            with files.atomic(Path(options.run) / name / "config.json") as temporary:
+            with atomic(Path(options.run) / name / "config.json") as temporary:
                 temporary.write_text(json.dumps(config.to_dict(settings), indent=1) + "\n")
         train(stage, options.run, options.resume, options.dry_run, getattr(options, "start", None))
     if not options.dry_run:
@@ -281,17 +297,26 @@ def parser():
         sub.add_argument("--dry-run", action="store_true", help="one step, nothing written")
         sub.add_argument("--device", default="auto", help="auto, cpu, cuda (%(default)s)")
         if name in ("motion", "renderer", "all"):
-            sub.add_argument("--identity", metavar="KIND=FILE", help="V: vggface2=FILE or "
-                             "vggface=FILE (python -m mfr.official); else identity.pt")  # fmt: skip
+            sub.add_argument(
+                "--identity",
+                metavar="KIND=FILE",
+                help="V: vggface2=FILE or vggface=FILE (python -m mfr.official); else identity.pt",
+            )
         if name in ("renderer", "all"):
-            sub.add_argument("--vgg19", metavar="FILE", help="for the perceptual and style terms; "
-                             "else identity.pt's maps")  # fmt: skip
+            sub.add_argument(
+                "--vgg19",
+                metavar="FILE",
+                help="for the perceptual and style terms; else identity.pt's maps",
+            )
         if name == "all":
             sub.add_argument("--steps", type=int, help="of every stage [steps]")
             sub.add_argument("--seed", type=int, help="of every stage")
             continue
-        sub.add_argument("--start", metavar="FILE", help="begin with these weights, such as "
-                         f"mfr/weights/{name}.pt, not at random")  # fmt: skip
+        sub.add_argument(
+            "--start",
+            metavar="FILE",
+            help=f"begin with these weights, such as mfr/weights/{name}.pt, not at random",
+        )
         notes = field_notes(config.STAGES[name])
         group = sub.add_argument_group(f"settings of {name} (defaults of the preset)")
         for field in fields(config.STAGES[name]):
@@ -320,4 +345,4 @@ def field_notes(settings):
 
 
 if __name__ == "__main__":
-    files.command(main)
+    command(main)

@@ -13,13 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from mfr import media
-from mfr.coefficients import ORDERS, load_mat, order_slices
 from mfr.config import ATTITUDES, FPS
-from mfr.data import COLUMNS, SPLITS
-from mfr.files import command, existing
-from mfr.matfile import read_mat
-from mfr.morphable import FILE as FACE_MODEL, read_model
+from mfr.face.coefficients import ORDERS, load_mat, order_slices
+from mfr.face.matfile import read_mat
+from mfr.face.morphable import FILE as FACE_MODEL
+from mfr.face.morphable import read_model
+from mfr.files import media
+from mfr.files.vico import COLUMNS, SPLITS
+from mfr.files.whole import command, existing
 
 SHOWN = 30  # problems printed
 UNITS = {"angle": "rad", "trans": "units", "id": "sd", "exp": "sd", "tex": "sd", "gamma": "light"}
@@ -67,9 +68,11 @@ def inspect_model(path):
     """
     model = read_model(path)
     width, height, depth = (model.mean.amax(0) - model.mean.amin(0)).tolist()
-    lines = [f"{path}: a face model of {len(model.mean)} points, {len(model.triangles)} triangles, "
-             f"{len(model.landmarks)} landmarks",
-             f"  {width:.2f} wide, {height:.2f} high, {depth:.2f} deep [units]"]  # fmt: skip
+    lines = [
+        f"{path}: a face model of {len(model.mean)} points, {len(model.triangles)} triangles, "
+        f"{len(model.landmarks)} landmarks",
+        f"  {width:.2f} wide, {height:.2f} high, {depth:.2f} deep [units]",
+    ]
     problems = []
     if not 1 < height < 5:
         problems.append(f"{path}: the face is {height:.3g} units high; about 2 expected")
@@ -86,16 +89,19 @@ def inspect_mat(path):
         (lines, problems).
     """
     coefficients, params = load_mat(path)
-    lines = [f"{path}: {len(coefficients)} frames = {len(coefficients) / FPS:.2f} s at {FPS} fps",
-             f"  {'part':6}{'columns':>9}{'mean':>9}{'sd':>8}{'min':>9}{'max':>9}"
-             f"{'a frame':>9}  unit"]  # fmt: skip
+    lines = [
+        f"{path}: {len(coefficients)} frames = {len(coefficients) / FPS:.2f} s at {FPS} fps",
+        f"  {'part':6}{'columns':>9}{'mean':>9}{'sd':>8}{'min':>9}{'max':>9}{'a frame':>9}  unit",
+    ]
     problems, where = [], order_slices("coeff")
     for part in ORDERS["coeff"]:
         x = coefficients[:, where[part]].astype(float)
         change = np.abs(np.diff(x, axis=0)).mean() if len(x) > 1 else 0.0
-        lines.append(f"  {part:6}{f'{where[part].start}:{where[part].stop}':>9}{x.mean():9.4f}"
-                     f"{x.std(0).mean():8.4f}{x.min():9.4f}{x.max():9.4f}{change:9.4f}"
-                     f"  {UNITS[part]}")  # fmt: skip
+        lines.append(
+            f"  {part:6}{f'{where[part].start}:{where[part].stop}':>9}{x.mean():9.4f}"
+            f"{x.std(0).mean():8.4f}{x.min():9.4f}{x.max():9.4f}{change:9.4f}"
+            f"  {UNITS[part]}"
+        )
         if not x.any():
             problems.append(f"{path}: {part} is all zero, so it says nothing")
     if params is None:
@@ -112,14 +118,18 @@ def _odd_coefficients(path, coefficients, where):
     problems = []
     if np.abs(angle).max() > np.pi / 2:
         frame = int(np.abs(angle).max(1).argmax())
-        problems.append(f"{path}: angle {np.abs(angle).max():.1f} in frame {frame}; radians below "
-                        f"{np.pi / 2:.2f} expected (degrees?)")  # fmt: skip
+        problems.append(
+            f"{path}: angle {np.abs(angle).max():.1f} in frame {frame}; radians below "
+            f"{np.pi / 2:.2f} expected (degrees?)"
+        )
     if np.abs(trans).max() > 5:
         problems.append(f"{path}: trans reaches {np.abs(trans).max():.1f}; within 5 expected")
     steps = np.abs(np.diff(angle, axis=0)).max(1, initial=0)
     for frame in np.flatnonzero(steps > 0.35):
-        problems.append(f"{path}: the head turns by {steps[frame]:.2f} rad at frame {frame + 1}; "
-                        "a cut or a lost face")  # fmt: skip
+        problems.append(
+            f"{path}: the head turns by {steps[frame]:.2f} rad at frame {frame + 1}; "
+            "a cut or a lost face"
+        )
     return problems
 
 
@@ -136,9 +146,11 @@ def inspect_sound(path):
     seconds, peak = len(waveform) / sample_rate, float(np.abs(waveform).max(initial=0))
     level = 20 * np.log10(np.sqrt(np.mean(waveform**2.0)) + 1e-12) if len(waveform) else -np.inf
     clipped = float((np.abs(waveform) > 0.999).mean()) if len(waveform) else 0.0
-    lines = [f"{path}: {seconds:.3f} s = {seconds * FPS:.1f} frames at {FPS} fps, "
-             f"{sample_rate} Hz, {waveform.shape[1]} channel(s), peak {peak:.3f}, "
-             f"level {level:.1f} dBFS"]  # fmt: skip
+    lines = [
+        f"{path}: {seconds:.3f} s = {seconds * FPS:.1f} frames at {FPS} fps, "
+        f"{sample_rate} Hz, {waveform.shape[1]} channel(s), peak {peak:.3f}, "
+        f"level {level:.1f} dBFS"
+    ]
     problems = []
     if peak == 0:
         problems.append(f"{path}: is silent")
@@ -165,8 +177,10 @@ def inspect_video(path):
     if not info.has_video:
         raise ValueError(f"{path}: has sound but no picture; a video is needed")
     sound = "with sound" if info.has_sound else "no sound"
-    lines = [f"{path}: {info.size[0]}x{info.size[1]}, {info.fps:g} fps, {info.seconds:.2f} s = "
-             f"{info.seconds * info.fps:.0f} frames, {sound}"]  # fmt: skip
+    lines = [
+        f"{path}: {info.size[0]}x{info.size[1]}, {info.fps:g} fps, {info.seconds:.2f} s = "
+        f"{info.seconds * info.fps:.0f} frames, {sound}"
+    ]
     if info.size != (256, 256):
         lines.append("  256x256 is what the system works on: the frames are resized when read")
     if abs(info.fps - FPS) > 0.01:
@@ -260,9 +274,12 @@ def _length(path, every_video):
 def _summary(table, found):
     r"""Counts of clips, frames, people, attitudes and splits."""
     frames = sum(row["frames"] for row in found)
-    lines = [f"{table}: {len(found)} rows, {frames} frames = {frames / FPS / 60:.1f} min",
-             f"  columns   {', '.join(key for key in found[0] if key != 'frames')}"
-             if found else "  no rows"]  # fmt: skip
+    lines = [
+        f"{table}: {len(found)} rows, {frames} frames = {frames / FPS / 60:.1f} min",
+        f"  columns   {', '.join(key for key in found[0] if key != 'frames')}"
+        if found
+        else "  no rows",
+    ]
     for key, label in (("listener_id", "listeners"), ("speaker_id", "speakers")):
         lines.append(f"  {label:9} {len({row.get(key) for row in found})}")
     for key in ("attitude", "data_split"):

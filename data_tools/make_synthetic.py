@@ -26,8 +26,8 @@ import numpy as np
 
 from data_tools.synthetic import dataset
 from mfr.config import IMAGE_SIZE
-from mfr.files import atomic, command
-from mfr.matfile import write_mat
+from mfr.face.matfile import write_mat
+from mfr.files.whole import atomic, command
 
 SETTINGS = "synthetic.json"
 # transform_params of every frame, as mfr.camera has them, without waiting for torch to load
@@ -141,7 +141,7 @@ def wav_bytes(waveform, sample_rate):
 
 def _film(path, order, role, coefficients):
     r"""Render one side of a clip into its video."""
-    from mfr.media import write_video
+    from mfr.files.media import write_video
 
     return write_video(path, _frames(order, role, coefficients))
 
@@ -167,7 +167,7 @@ def _pictures(path, frames):
 
 def _frames(order, role, coefficients):
     r"""The pictures of one side of a clip, through its camera."""
-    from data_tools.synthetic import film
+    from data_tools.synthetic.picture import film
 
     meeting = order.meeting
     number = getattr(meeting, role)
@@ -228,9 +228,16 @@ def remove_leftovers(out):
 
 
 def make(
-    out, size="small", seed=0, videos=True, randomise=False, workers=None, report=print, stills=0,
+    out,
+    size="small",
+    seed=0,
+    videos=True,
+    randomise=False,
+    workers=None,
+    report=print,
+    stills=0,
     answers=1,
-):  # fmt: skip
+):
     r"""Make a whole set, or what is missing of it.
 
     Args:
@@ -284,8 +291,8 @@ def make(
 
 def _face_model(out):
     r"""The model whose coefficients the set holds, if it is not there yet."""
-    from data_tools.synthetic.model_file import write_model  # here, because it brings torch
-    from mfr.morphable import FILE
+    from data_tools.synthetic.people.model_file import write_model
+    from mfr.face.morphable import FILE
 
     if not (out / FILE).exists():
         write_model(out / FILE)
@@ -300,7 +307,7 @@ def table(meetings):
     Returns:
         str.
     """
-    from mfr.data import COLUMNS  # here, because it brings torch, which takes seconds to start
+    from mfr.files.vico import COLUMNS
 
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
@@ -352,8 +359,10 @@ def _follow(results, total, report):
                 told = now
                 rate = (rendered or frames) / (now - began)
                 left = round((now - began) / done * (total - done))
-                report(f"clip {done:4d}/{total}   {rate:6.1f} frames/s   "
-                       f"{left // 60}:{left % 60:02d} left")  # fmt: skip
+                report(
+                    f"clip {done:4d}/{total}   {rate:6.1f} frames/s   "
+                    f"{left // 60}:{left % 60:02d} left"
+                )
     except KeyboardInterrupt:
         raise InterruptedError(
             f"stopped after {done} of {total} clips; what is there is whole, "
@@ -373,15 +382,25 @@ def _arguments(argv):
     parser.add_argument("--size", default="small", help=f"{' | '.join(dataset.SIZES)} (small)")
     parser.add_argument("--seed", type=int, default=0, help="same seed, same set (0)")
     parser.add_argument("--no-video", action="store_true", help="no videos")
-    parser.add_argument("--stills", type=int, default=0, metavar="N",
-                        help="N pictures of each video: enough to train on, quicker to make",
-                        )  # fmt: skip
-    parser.add_argument("--randomise", action="store_true",
-                        help="vary light, background, blur, noise and compression by video",
-                        )  # fmt: skip
-    parser.add_argument("--answers", type=int, default=1, metavar="N",
-                        help="N answers to each training speech, all but one without video (1)",
-                        )  # fmt: skip
+    parser.add_argument(
+        "--stills",
+        type=int,
+        default=0,
+        metavar="N",
+        help="N pictures of each video: enough to train on, quicker to make",
+    )
+    parser.add_argument(
+        "--randomise",
+        action="store_true",
+        help="vary light, background, blur, noise and compression by video",
+    )
+    parser.add_argument(
+        "--answers",
+        type=int,
+        default=1,
+        metavar="N",
+        help="N answers to each training speech, all but one without video (1)",
+    )
     parser.add_argument("--sheet", type=Path, help="also draw 24 people into this picture")
     parser.add_argument("--plot", type=Path, help="also draw one conversation into this picture")
     parser.add_argument("--workers", type=int, help="processes (one a core)")
@@ -413,13 +432,13 @@ def main(argv=None):
 def _draw(arguments):
     r"""The pictures that were asked for."""
     if arguments.sheet:
-        from data_tools.synthetic import sheet
+        from data_tools.synthetic.picture import sheet
 
         with atomic(arguments.sheet) as temporary:
             sheet.contact_sheet(seed=arguments.seed).save(temporary)
         print(f"sheet    {arguments.sheet}")
     if arguments.plot:
-        from data_tools.synthetic import conversation_plot
+        from data_tools.synthetic.talk import conversation_plot
 
         conversation_plot.draw(arguments.plot, arguments.seed)
         print(f"plot     {arguments.plot}")
@@ -435,12 +454,22 @@ def _make_and_tell(arguments):
     def report(line):
         print(f"\r{line:<70}" if live else line, end="" if live else "\n", flush=True)
 
-    meetings = make(out, arguments.size, arguments.seed, not arguments.no_video,
-                    arguments.randomise, arguments.workers, report, arguments.stills,
-                    arguments.answers)  # fmt: skip
+    meetings = make(
+        out,
+        arguments.size,
+        arguments.seed,
+        not arguments.no_video,
+        arguments.randomise,
+        arguments.workers,
+        report,
+        arguments.stills,
+        arguments.answers,
+    )
     frames = sum(meeting.frames for meeting in meetings)
-    print("\n" * live + f"done     {out}: {len(meetings)} clips, {frames} frames, "
-          f"{time.monotonic() - began:.0f} s")  # fmt: skip
+    print(
+        "\n" * live + f"done     {out}: {len(meetings)} clips, {frames} frames, "
+        f"{time.monotonic() - began:.0f} s"
+    )
     stages = "motion" if arguments.no_video and not arguments.stills else "all"
     print(f"next     python train_mfr.py {stages} --data {out}")
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from data_tools.synthetic import dataset
-from data_tools.synthetic.conversation import sample_listener
-from data_tools.synthetic.motion import personal_style
-from mfr.data import held_out, read_clips
-from mfr.files import atomic, command
+from data_tools.synthetic.talk.conversation import sample_listener
+from data_tools.synthetic.talk.motion import personal_style
+from mfr.files.vico import held_out, read_clips
+from mfr.files.whole import atomic, command
 
 
 def oracle_samples(truth, samples, rng):
@@ -80,9 +80,10 @@ def main(arguments=None):
         arguments: list of words, or None for the command line's own.
     """
     parser = argparse.ArgumentParser(
-        prog="data_tools.oracle", description=__doc__,
+        prog="data_tools.oracle",
+        description=__doc__,
         formatter_class=argparse.RawTextHelpFormatter,
-    )  # fmt: skip
+    )
     parser.add_argument("folder", help="made by data_tools.make_synthetic")
     parser.add_argument("--samples", type=int, default=10, help="draws a clip (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the draws (%(default)s)")

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from data_tools.synthetic import film
-from data_tools.synthetic.motion import EXPRESSIONS, seat
-from data_tools.synthetic.person import sample_person
-from mfr.evaluation.baselines_background import Segmenter, save
-from mfr.evaluation.sequences import initialise
-from mfr.files import command
+from data_tools.synthetic.people.person import sample_person
+from data_tools.synthetic.picture import film
+from data_tools.synthetic.talk.motion import EXPRESSIONS, seat
+from mfr.evaluation.methods.background import Segmenter, save
+from mfr.evaluation.methods.sequences import initialise
+from mfr.files.whole import command
 
 POSES = 3  # pictures of a person
 RATE, BATCH = 3e-3, 16
@@ -35,7 +35,7 @@ def pictures(people, seed):
     Returns:
         (images uint8 (N, 3, 256, 256), background bool (N, 1, 256, 256)).
     """
-    from data_tools.synthetic.rasterizer import render
+    from data_tools.synthetic.picture.rasterizer import render
 
     images, masks = [], []
     for number in range(people):
@@ -48,8 +48,11 @@ def pictures(people, seed):
             motion[3 : 3 + len(EXPRESSIONS)] += rng.uniform(0, 0.6, len(EXPRESSIONS))
             rows.append(person.coefficients(motion[None])[0])
         with torch.inference_mode():
-            shown = render(film.face_model(), torch.as_tensor(np.stack(rows)),
-                           film.dressed(person.appearance, look))  # fmt: skip
+            shown = render(
+                film.face_model(),
+                torch.as_tensor(np.stack(rows)),
+                film.dressed(person.appearance, look),
+            )
         for image, mask in zip(shown.image.permute(0, 2, 3, 1).numpy(), shown.mask):
             pixels = film.photograph(image, look, rng)
             images.append(torch.from_numpy(pixels.copy()).permute(2, 0, 1))
@@ -91,8 +94,10 @@ def train(images, masks, steps, seed):
         if (step + 1) % max(1, steps // 10) == 0:
             print(f"step {step + 1:>5}/{steps}   loss {float(loss.detach()):.4f}", flush=True)
     with torch.no_grad():
-        right = [((net(images[i : i + 1].float() / 255) > 0) == masks[i]).float().mean()
-                 for i in held.tolist()]  # fmt: skip
+        right = [
+            ((net(images[i : i + 1].float() / 255) > 0) == masks[i]).float().mean()
+            for i in held.tolist()
+        ]
     return net.eval(), float(torch.stack(right).mean())
 
 
@@ -106,9 +111,10 @@ def main(arguments=None):
         ValueError: too few people or steps.
     """
     parser = argparse.ArgumentParser(
-        prog="data_tools.train_segmenter", description=__doc__,
+        prog="data_tools.train_segmenter",
+        description=__doc__,
         formatter_class=argparse.RawTextHelpFormatter,
-    )  # fmt: skip
+    )
     parser.add_argument("--run", default="runs/pchg", help="results go here (%(default)s)")
     parser.add_argument("--people", type=int, default=200, help="how many (%(default)s)")
     parser.add_argument("--steps", type=int, default=600, help="of training (%(default)s)")
@@ -121,8 +127,10 @@ def main(arguments=None):
     print(f"data      {len(images)} pictures, {100 * float(masks.float().mean()):.0f} % background")
     net, right = train(images, masks, options.steps, options.seed)
     save(Path(options.run) / "segmenter.pt", net)
-    print(f"written   {Path(options.run) / 'segmenter.pt'}: {100 * right:.2f} % of held-out pixels "
-          "told right")  # fmt: skip
+    print(
+        f"written   {Path(options.run) / 'segmenter.pt'}: {100 * right:.2f} % of held-out pixels "
+        "told right"
+    )
 
 
 if __name__ == "__main__":

@@ -129,18 +129,34 @@ PAPER = {
     "identity": {"width": 32, "steps": 20000, "batch_size": 128},
     "reconstruction": {"width": 32, "steps": 50000, "batch_size": 128},
     "motion": {
-        "width": 256, "feedforward": 1024, "reference": False, "relative": False,
+        "width": 256,
+        "feedforward": 1024,
+        "reference": False,
+        "relative": False,
         "from_portrait": False,
-        "time_in_modulation": False, "attitude_in_modulation": False, "attitude_dropout": 0.0,
-        "context": 0, "speaker_beside": False, "speaker_features": 0, "past": 0,
-        "smoother": False, "prediction": "noise",
-        "listener_noise": 0.0, "speaker_noise": 0.0,
-        "sample_steps": 0, "steps": 50000, "learning_rate": 2e-4,
+        "time_in_modulation": False,
+        "attitude_in_modulation": False,
+        "attitude_dropout": 0.0,
+        "context": 0,
+        "speaker_beside": False,
+        "speaker_features": 0,
+        "past": 0,
+        "smoother": False,
+        "prediction": "noise",
+        "listener_noise": 0.0,
+        "speaker_noise": 0.0,
+        "sample_steps": 0,
+        "steps": 50000,
+        "learning_rate": 2e-4,
     },
     "renderer": {
-        "width": 48, "steps": 100000, "batch_size": 32, "warp_steps": 5000, "gan_start": 20000,
+        "width": 48,
+        "steps": 100000,
+        "batch_size": 32,
+        "warp_steps": 5000,
+        "gan_start": 20000,
     },
-}  # fmt: skip
+}
 
 
 def preset(stage, name="small", **changes):
@@ -183,9 +199,21 @@ def check(config):
     Raises:
         ValueError: a setting is out of its range.
     """
-    may_be_zero = ("seed", "sample_steps", "sample_eta", "attitude_dropout", "guidance", "margin",
-                   "gan_start", "warp_steps", "context", "speaker_features", "past",
-                   "listener_noise", "speaker_noise")  # fmt: skip
+    may_be_zero = (
+        "seed",
+        "sample_steps",
+        "sample_eta",
+        "attitude_dropout",
+        "guidance",
+        "margin",
+        "gan_start",
+        "warp_steps",
+        "context",
+        "speaker_features",
+        "past",
+        "listener_noise",
+        "speaker_noise",
+    )
     for name, value in to_dict(config).items():
         if isinstance(value, (str, bool)):
             continue
@@ -205,8 +233,9 @@ def check(config):
     if context and context % 2 == 0:
         raise ValueError(f"context is {context}; allowed: 0 or odd, a frame in the middle")
     if getattr(config, "batch_size", 0) % getattr(config, "targets", 1):
-        raise ValueError(f"batch_size is {config.batch_size}; allowed: a multiple of targets, "
-                         f"{config.targets}")  # fmt: skip
+        raise ValueError(
+            f"batch_size is {config.batch_size}; allowed: a multiple of targets, {config.targets}"
+        )
     if getattr(config, "prediction", "noise") not in ("noise", "velocity"):
         raise ValueError(f"prediction is {config.prediction!r}; allowed: noise, velocity")
     if getattr(config, "precision", "float32") not in ("float32", "bfloat16"):

@@ -15,19 +15,27 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from mfr import checkpoint, media
-from mfr.audio import acoustic_features
-from mfr.coefficients import (
-    FOCAL, FRAME_PARAMS, FRAME_SIZE, frame_camera, from_motion, load_mat, save_mat,
-    to_frame_camera, to_motion,
-)  # fmt: skip
 from mfr.config import FPS, IMAGE_SIZE, STAGES
-from mfr.fam import Condition
-from mfr.motion import MotionModel, one_hot
-from mfr.reconstruction import ReconstructionNet, reconstruct, smooth
-from mfr.renderer import Encoded, Renderer, window_coefficients
-from mfr.stages import load_identity
-from mfr.training import pick_device
+from mfr.face.coefficients import (
+    FOCAL,
+    FRAME_PARAMS,
+    FRAME_SIZE,
+    frame_camera,
+    from_motion,
+    load_mat,
+    save_mat,
+    to_frame_camera,
+    to_motion,
+)
+from mfr.face.reconstruction import ReconstructionNet, reconstruct, smooth
+from mfr.files import media
+from mfr.motion.fam import Condition
+from mfr.motion.model import MotionModel, one_hot
+from mfr.render.renderer import Encoded, Renderer, window_coefficients
+from mfr.sound.features import acoustic_features
+from mfr.training import checkpoint
+from mfr.training.averaging import pick_device
+from mfr.training.stages import load_identity
 
 WEIGHTS = Path(__file__).parent / "weights"
 BATCH = 16  # frames at once in reconstruction and rendering
@@ -143,14 +151,20 @@ class System:
         if length < 1:
             raise ValueError(f"{sound or path}: its sound is shorter than one frame")
         if abs(len(motion) - heard) > 1:
-            warnings.warn(f"{path}: {what} has {len(motion)} frames, sound {heard}; "
-                          f"{length} are used", stacklevel=2)  # fmt: skip
+            warnings.warn(
+                f"{path}: {what} has {len(motion)} frames, sound {heard}; {length} are used",
+                stacklevel=2,
+            )
         features = acoustic_features(waveform, sample_rate, num_frames=length)
         return Speaker(
-            Path(path), torch.from_numpy(features),
+            Path(path),
+            torch.from_numpy(features),
             torch.as_tensor(motion[:length], dtype=torch.float32),
-            media.fit_sound(waveform, sample_rate, length / FPS), sample_rate, crop, unfamiliar,
-        )  # fmt: skip
+            media.fit_sound(waveform, sample_rate, length / FPS),
+            sample_rate,
+            crop,
+            unfamiliar,
+        )
 
     def _watch(self, path, crop):
         """Reconstruct a video batch by batch: ((L, 70), mean unfamiliarity)."""
@@ -214,9 +228,16 @@ class System:
         return coefficients if self.reads_crop else to_frame_camera(coefficients, params)
 
     def respond(
-        self, speaker, portrait, attitude, samples=1, seed=0, steps=None, guidance=None,
+        self,
+        speaker,
+        portrait,
+        attitude,
+        samples=1,
+        seed=0,
+        steps=None,
+        guidance=None,
         progress=None,
-    ):  # fmt: skip
+    ):
         r"""Draw responses of one listener to one speaker.
 
         Paper: Sec. 3, Fig. 2.
@@ -244,9 +265,12 @@ class System:
         portrait = portrait if isinstance(portrait, Portrait) else self.look(portrait)
         reference = torch.from_numpy(to_motion(portrait.coefficients))[None]
         cond = Condition(
-            audio=speaker.audio[None], speaker=speaker.motion[None],
-            identity=portrait.identity, attitude=attitude_row, reference=reference,
-        ).to(self.device)  # fmt: skip
+            audio=speaker.audio[None],
+            speaker=speaker.motion[None],
+            identity=portrait.identity,
+            attitude=attitude_row,
+            reference=reference,
+        ).to(self.device)
         generator = torch.Generator(self.device).manual_seed(seed)
         motions = self.motion.sample(
             cond, samples, generator, steps, guidance, progress=progress
@@ -334,11 +358,14 @@ def _files(folder, needed):
     files = {stage: folder / f"{stage}.pt" for stage in needed}
     absent = [stage for stage, path in files.items() if not path.exists()]
     if absent == needed:
-        raise ValueError(f"weights {folder}: holds none of "
-                         f"{', '.join(path.name for path in files.values())}")  # fmt: skip
+        raise ValueError(
+            f"weights {folder}: holds none of {', '.join(path.name for path in files.values())}"
+        )
     if "motion" in absent and "identity" in needed and "identity" not in absent:
-        raise ValueError(f"weights {folder}: has identity.pt and no motion.pt trained with it; "
-                         f"python train_mfr.py motion --data FOLDER --run {folder}")  # fmt: skip
+        raise ValueError(
+            f"weights {folder}: has identity.pt and no motion.pt trained with it; "
+            f"python train_mfr.py motion --data FOLDER --run {folder}"
+        )
     if absent:
         names = ", ".join(files[stage].name for stage in absent)
         warnings.warn(f"{folder} has no {names}; bundled weights take their place", stacklevel=3)
@@ -363,6 +390,8 @@ def _check_identity(motion, V, path, device):
     kind = getattr(V, "kind", "")
     mend = f"name the one that it was trained with (--identity KIND=FILE), not {found}"
     if kind:
-        mend = (f"{kind} gives {found}; train it for them: python train_mfr.py motion --identity "
-                f"{kind}=FILE --data FOLDER --run DIR; then --weights DIR")  # fmt: skip
+        mend = (
+            f"{kind} gives {found}; train it for them: python train_mfr.py motion --identity "
+            f"{kind}=FILE --data FOLDER --run DIR; then --weights DIR"
+        )
     raise ValueError(f"{path}: takes identity vectors of {wanted} numbers; {mend}")

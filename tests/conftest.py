@@ -32,7 +32,8 @@ def vico_folder(tmp_path_factory):
     pictures whose grey follows the pitch. Numbers only; no face is needed to test the plumbing."""
     import numpy as np
 
-    from mfr import coefficients, media
+    from mfr.face import coefficients
+    from mfr.files import media
 
     folder = tmp_path_factory.mktemp("vico")
     rng = np.random.default_rng(3)

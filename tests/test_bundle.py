@@ -8,8 +8,9 @@ import torch
 
 import sample_mfr
 from data_tools.synthetic import dataset
-from mfr import media, pipeline
-from mfr.coefficients import MOTION_EXP, to_motion
+from mfr import pipeline
+from mfr.face.coefficients import MOTION_EXP, to_motion
+from mfr.files import media
 
 SAMPLES = 6
 SMILE, BROW_LOWER = MOTION_EXP.start + 1, MOTION_EXP.start + 4

@@ -13,21 +13,54 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = {
-    "torch", "numpy", "scipy", "soundfile", "PIL", "imageio_ffmpeg", "matplotlib", "pytest",
-}  # fmt: skip
+    "torch",
+    "numpy",
+    "scipy",
+    "soundfile",
+    "PIL",
+    "imageio_ffmpeg",
+    "matplotlib",
+    "pytest",
+}
 OURS = {"mfr", "data_tools", "tutorials", "tests", "oracles", "mutants", "conftest"}
 OURS |= {path.stem for path in ROOT.glob("*.py")}
 FILELESS = (
-    "audio", "audio_legacy", "framing", "loudness", "diffusion", "attention", "fam", "clips",
-)  # fmt: skip
+    "audio",
+    "audio_legacy",
+    "framing",
+    "loudness",
+    "diffusion",
+    "attention",
+    "fam",
+    "clips",
+)
 CORE = (
-    *FILELESS, "coefficients", "config", "identity", "reconstruction", "renderer", "losses",
-)  # fmt: skip
+    *FILELESS,
+    "coefficients",
+    "config",
+    "identity",
+    "reconstruction",
+    "renderer",
+    "losses",
+)
 FILE_MODULES = {
-    "os", "pathlib", "io", "shutil", "tempfile", "subprocess", "glob", "soundfile", "PIL",
-    "scipy.io", "mfr.files", "mfr.media", "mfr.data", "mfr.checkpoint", "mfr.training",
+    "os",
+    "pathlib",
+    "io",
+    "shutil",
+    "tempfile",
+    "subprocess",
+    "glob",
+    "soundfile",
+    "PIL",
+    "scipy.io",
+    "mfr.files",
+    "mfr.media",
+    "mfr.data",
+    "mfr.checkpoint",
+    "mfr.training",
     "mfr.pipeline",
-}  # fmt: skip
+}
 SKIPPED = {".git", ".venv", "__pycache__", ".pytest_cache", "data", "runs", "out", "weights"}
 # docstring lines that are not empty: the form needs 8, each parameter about 2
 LINES, LINES_A_PARAMETER = 12, 2
@@ -142,8 +175,11 @@ def law_docstrings(name, text):
 
 
 def law_line_length(name, text):
-    return [f"{name}:{n}: {len(line)} columns; 100 are allowed"
-            for n, line in enumerate(text.splitlines(), 1) if len(line) > 100]  # fmt: skip
+    return [
+        f"{name}:{n}: {len(line)} columns; 100 are allowed"
+        for n, line in enumerate(text.splitlines(), 1)
+        if len(line) > 100
+    ]
 
 
 @functools.cache
@@ -178,16 +214,19 @@ def law_packages(name, text):
         f"{name}:{line}: relative import" for line, module, _ in imports(text) if not module
     ]
     if not name.startswith("tests/"):
-        problems += [f"{name}:{line}: pytest is for tests" for line, module, _ in imports(text)
-                     if within(module, ["pytest"])]  # fmt: skip
+        problems += [
+            f"{name}:{line}: pytest is for tests"
+            for line, module, _ in imports(text)
+            if within(module, ["pytest"])
+        ]
     return problems
 
 
 def law_media(name, text):
     return [
-        f"{name}:{line}: imports {module}; only mfr/media.py may"
+        f"{name}:{line}: imports {module}; only mfr/files/media.py may"
         for line, module, _ in imports(text)
-        if within(module, ["soundfile", "imageio_ffmpeg"]) and name != "mfr/media.py"
+        if within(module, ["soundfile", "imageio_ffmpeg"]) and name != "mfr/files/media.py"
     ]
 
 
@@ -275,8 +314,10 @@ def law_no_machine_paths(name, text):
     machine = (
         r"(?<![\w.~:/>)])/(?:work|opt|home|root|tmp|Users|mnt|srv|var|usr)/\w|\b[A-Z]:[\\/]+Users"
     )
-    return [f"{name}:{text[: match.start()].count(chr(10)) + 1}: {match[0]!r} is one machine's path"
-            for match in re.finditer(machine, text)]  # fmt: skip
+    return [
+        f"{name}:{text[: match.start()].count(chr(10)) + 1}: {match[0]!r} is one machine's path"
+        for match in re.finditer(machine, text)
+    ]
 
 
 LAWS = {
@@ -299,7 +340,7 @@ def test_house_keeps(law):
 
 
 def test_house_is_read_whole():
-    assert {"mfr/config.py", "mfr/diffusion.py", "data_tools/__init__.py"} <= set(LIBRARY)
+    assert {"mfr/config.py", "mfr/motion/diffusion.py", "data_tools/__init__.py"} <= set(LIBRARY)
     assert {"tests/test_house.py", "tutorials/run.py"} <= set(PYTHON)
 
 
@@ -348,7 +389,7 @@ BROKEN = [
     (law_packages, "mfr/a.py", "def f():\n    from cv2 import x", "imports cv2"),
     (law_packages, "mfr/a.py", "from . import b", "relative import"),
     (law_packages, "mfr/a.py", "import pytest", "pytest is for tests"),
-    (law_media, "mfr/data.py", "def f():\n    import soundfile", "imports soundfile"),
+    (law_media, "mfr/files/vico.py", "def f():\n    import soundfile", "imports soundfile"),
     (law_media, "data_tools/a.py", "import imageio_ffmpeg", "imports imageio_ffmpeg"),
     (
         law_matplotlib,
@@ -359,14 +400,24 @@ BROKEN = [
     (law_direction, "mfr/a.py", "def f():\n    from data_tools import x", "mfr stands alone"),
     (
         law_direction,
-        "mfr/fam.py",
+        "mfr/motion/fam.py",
         "def f():\n    from mfr import evaluation",
         "the core does without",
     ),
     (law_direction, "mfr/pipeline.py", "from mfr.official import hopenet", "the core does without"),
-    (law_direction, "mfr/audio.py", "from pathlib import Path", "audio knows nothing of files"),
-    (law_direction, "mfr/clips.py", "from mfr import files", "clips knows nothing of files"),
-    (law_direction, "mfr/audio.py", "def f(p):\n    return open(p)", "audio.py:2: opens a file"),
+    (
+        law_direction,
+        "mfr/sound/features.py",
+        "from pathlib import Path",
+        "audio knows nothing of files",
+    ),
+    (law_direction, "mfr/motion/clips.py", "from mfr import files", "clips knows nothing of files"),
+    (
+        law_direction,
+        "mfr/sound/features.py",
+        "def f(p):\n    return open(p)",
+        "audio.py:2: opens a file",
+    ),
     (law_safe_loading, "mfr/a.py", "import pickle", "imports pickle"),
     (law_safe_loading, "mfr/a.py", "torch.load(p)", "without weights_only=True"),
     (
@@ -396,17 +447,20 @@ def test_broken_law_is_found(law, name, text, message):
 ALLOWED = [
     (law_docstrings, "mfr/a.py", f"def f(x):\n    {ARGS}\ndef _g(y):\n    pass"),
     (law_docstrings, "mfr/a.py", f"class C:\n    {ARGS}\n    def __init__(self, x):\n        pass"),
-    (law_docstrings, "mfr/a.py", f"class C:\n    r'C'\n    def f(self, x):\n        {ARGS}".replace(
-        "'", '"""')),
+    (
+        law_docstrings,
+        "mfr/a.py",
+        f"class C:\n    r'C'\n    def f(self, x):\n        {ARGS}".replace("'", '"""'),
+    ),
     (law_packages, "tests/a.py", "import pytest\nimport numpy as np\nfrom mfr.audio import mfcc"),
-    (law_media, "mfr/media.py", "import soundfile"),
+    (law_media, "mfr/files/media.py", "import soundfile"),
     (law_matplotlib, "mfr/a.py", "def f():\n    import matplotlib.pyplot as plt"),
     (law_direction, "mfr/pipeline.py", "def f():\n    from mfr.official import hopenet"),
     (law_safe_loading, "mfr/a.py", "torch.load(p, weights_only=True)\nnp.load(p)"),
     (law_generators, "mfr/a.py", "torch.randn(3, generator=g)\nnp.random.default_rng(seed)"),
     (law_generators, "train_mfr.py", "torch.manual_seed(seed)"),
     (law_no_machine_paths, "README.md", "https://example.org/home/x and data/tmp/x and a/root/b"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("law, name, text", ALLOWED)
@@ -465,14 +519,17 @@ mfr/
 """
 
 
-@pytest.mark.parametrize("text, there, message", [
-    (README, "a.py mfr/ mfr/b.py mfr/weights/", None),
-    (README, "a.py mfr/ mfr/b.py mfr/weights/ mfr/c.py", "mfr/c.py is not in the tree"),
-    (README, "a.py mfr/ mfr/b.py mfr/weights/ d.py", "d.py is not in the tree"),
-    (README, "a.py mfr/ mfr/b.py", "mfr/weights/ does not exist"),
-    (README.replace("two", "two.py"), "a.py mfr/ mfr/b.py mfr/weights/", None),
-    ("# Other", "a.py", "there is no file tree"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text, there, message",
+    [
+        (README, "a.py mfr/ mfr/b.py mfr/weights/", None),
+        (README, "a.py mfr/ mfr/b.py mfr/weights/ mfr/c.py", "mfr/c.py is not in the tree"),
+        (README, "a.py mfr/ mfr/b.py mfr/weights/ d.py", "d.py is not in the tree"),
+        (README, "a.py mfr/ mfr/b.py", "mfr/weights/ does not exist"),
+        (README.replace("two", "two.py"), "a.py mfr/ mfr/b.py mfr/weights/", None),
+        ("# Other", "a.py", "there is no file tree"),
+    ],
+)
 def test_tree_that_differs_is_found(text, there, message):
     there = there.split()
 

@@ -29,9 +29,13 @@ ROOT = Path(__file__).resolve().parents[1]
 SECONDS = 30  # a test that takes more CPU than this with a bug in it does not end
 WORKERS = 2
 SIX = {
-    "audio": ("audio", "audio_legacy", "framing", "loudness"), "coefficients": ("coefficients",),
-    "diffusion": ("diffusion",), "attention": ("attention",), "fam": ("fam",), "clips": ("clips",),
-}  # fmt: skip
+    "audio": ("audio", "audio_legacy", "framing", "loudness"),
+    "coefficients": ("coefficients",),
+    "diffusion": ("diffusion",),
+    "attention": ("attention",),
+    "fam": ("fam",),
+    "clips": ("clips",),
+}
 
 
 class Mutant(NamedTuple):
@@ -144,9 +148,13 @@ def judge(rows, root=ROOT, seconds=SECONDS):
         command = [sys.executable, __file__, "--worker", str(root)]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
         done = subprocess.run(
-            command, input=json.dumps(jobs), text=True, stdout=subprocess.PIPE,
-            env=environment, check=True,
-        )  # fmt: skip
+            command,
+            input=json.dumps(jobs),
+            text=True,
+            stdout=subprocess.PIPE,
+            env=environment,
+            check=True,
+        )
         return json.loads(done.stdout)
 
     with ThreadPoolExecutor(WORKERS) as pool:

@@ -140,8 +140,11 @@ def test_every_equation_and_number_has_a_row():
 
 def test_every_silence_of_the_paper_has_a_row():
     named = [row["#"] for row in ROWS if "#" in row]
-    wanted = [f"{kind}{n}" for kind, count in (("D", 7), ("F", 7), ("A", 4), ("M", 8), ("C", 3))
-              for n in range(1, count + 1)]  # fmt: skip
+    wanted = [
+        f"{kind}{n}"
+        for kind, count in (("D", 7), ("F", 7), ("A", 4), ("M", 8), ("C", 3))
+        for n in range(1, count + 1)
+    ]
     assert set(wanted) <= set(named)
     assert len(set(named)) == len(named)
 
@@ -211,31 +214,53 @@ def test_true_map_has_no_problem(toy):
     assert toy() == ([], [])
 
 
-@pytest.mark.parametrize("name, old, new, message", [
-    ("mfr/toy.py", "def scale", "def scaled", ":5: toy.py has no scale"),
-    ("mfr/toy.py", "SIZE = 3", "SIDE = 3", ":6: toy.py has no SIZE"),
-    ("mfr/toy.py", "    def open", "    def shut", ":10: toy.py has no Box.open"),
-    ("mfr/toy.py", "Eq. (2)", "Eq. (3)", "(../mfr/toy.py) do not name Eq. (2)"),
-    ("mfr/toy.py", "  # Sec. 4.1", "", "(../mfr/toy.py) do not name Sec. 4.1"),
-    ("tests/test_toy.py", "test_eq2_is_half", "test_eq2", "test_toy.py has no test_eq2_is_h"),
-    ("tests/test_toy.py", "test_size", "test_sizes", ":10: test_toy.py has no test_size"),
-    ("tutorials/01_toy.md", "## Equation 2", "## Eq. 2", "01_toy.md has no heading #equation-2"),
-    ("tutorials/00_paper_map.md", "01_toy.md#1", "02_toy.md#1", ":6: there is no 02_toy.md"),
-    ("tutorials/00_paper_map.md", "[1](01_toy.md#1-toys)", "", ":6: chapter is empty"),
-    ("tutorials/00_paper_map.md", "[`test_eq2_is_half`](", "[`test_size`](", "named test_eq2_..."),
-    ("tutorials/00_paper_map.md", "[`Box.open`](../mfr/toy.py)", "", ":10: code is empty"),
-    ("tutorials/00_paper_map.md", "Sec. 3.2", "here", ":10: names no equation and no s"),
-    ("tutorials/00_paper_map.md", "../mfr/toy.py", "../mfr/joy.py", "there is no file joy.py"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "name, old, new, message",
+    [
+        ("mfr/toy.py", "def scale", "def scaled", ":5: toy.py has no scale"),
+        ("mfr/toy.py", "SIZE = 3", "SIDE = 3", ":6: toy.py has no SIZE"),
+        ("mfr/toy.py", "    def open", "    def shut", ":10: toy.py has no Box.open"),
+        ("mfr/toy.py", "Eq. (2)", "Eq. (3)", "(../mfr/toy.py) do not name Eq. (2)"),
+        ("mfr/toy.py", "  # Sec. 4.1", "", "(../mfr/toy.py) do not name Sec. 4.1"),
+        ("tests/test_toy.py", "test_eq2_is_half", "test_eq2", "test_toy.py has no test_eq2_is_h"),
+        ("tests/test_toy.py", "test_size", "test_sizes", ":10: test_toy.py has no test_size"),
+        (
+            "tutorials/01_toy.md",
+            "## Equation 2",
+            "## Eq. 2",
+            "01_toy.md has no heading #equation-2",
+        ),
+        ("tutorials/00_paper_map.md", "01_toy.md#1", "02_toy.md#1", ":6: there is no 02_toy.md"),
+        ("tutorials/00_paper_map.md", "[1](01_toy.md#1-toys)", "", ":6: chapter is empty"),
+        (
+            "tutorials/00_paper_map.md",
+            "[`test_eq2_is_half`](",
+            "[`test_size`](",
+            "named test_eq2_...",
+        ),
+        ("tutorials/00_paper_map.md", "[`Box.open`](../mfr/toy.py)", "", ":10: code is empty"),
+        ("tutorials/00_paper_map.md", "Sec. 3.2", "here", ":10: names no equation and no s"),
+        ("tutorials/00_paper_map.md", "../mfr/toy.py", "../mfr/joy.py", "there is no file joy.py"),
+    ],
+)
 def test_broken_map_is_found(toy, name, old, new, message):
     assert message in "\n".join(toy(name, old, new)[0])
 
 
-@pytest.mark.parametrize("text, place, expected", [
-    ("Paper: Eq. (2).", "Eq. (2)", True), ("Paper: Eq. 2", "Eq. (2)", True),
-    ("Eq. (1)-(4)", "Eq. (3)", True), ("Eq. 1-4", "Eq. (4)", True), ("Eq. 1-4", "Eq. (5)", False),
-    ("Eq. (12)", "Eq. (2)", False), ("", "Eq. (1)", False), ("Sec. 3.2", "Sec. 3.2", True),
-    ("Sec. 3.2, 4.1.3", "Sec. 4.1.3", True), ("Sec. 4.1.3", "Sec. 4.1", False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text, place, expected",
+    [
+        ("Paper: Eq. (2).", "Eq. (2)", True),
+        ("Paper: Eq. 2", "Eq. (2)", True),
+        ("Eq. (1)-(4)", "Eq. (3)", True),
+        ("Eq. 1-4", "Eq. (4)", True),
+        ("Eq. 1-4", "Eq. (5)", False),
+        ("Eq. (12)", "Eq. (2)", False),
+        ("", "Eq. (1)", False),
+        ("Sec. 3.2", "Sec. 3.2", True),
+        ("Sec. 3.2, 4.1.3", "Sec. 4.1.3", True),
+        ("Sec. 4.1.3", "Sec. 4.1", False),
+    ],
+)
 def test_equation_is_found_in_words(text, place, expected):
     assert said(place, text, text) is expected

@@ -15,20 +15,26 @@ from PIL import Image
 from scipy.io import loadmat, savemat
 
 import sample_mfr
-from mfr import checkpoint, coefficients, config, files, media, pipeline
+from mfr import config, pipeline
 from mfr.config import ATTITUDES
-from mfr.identity import IdentityNet
-from mfr.motion import MotionModel, one_hot
-from mfr.reconstruction import ReconstructionNet
-from mfr.renderer import Renderer
+from mfr.face import coefficients
+from mfr.face.identity import IdentityNet
+from mfr.face.reconstruction import ReconstructionNet
+from mfr.files import media
+from mfr.files.whole import command
+from mfr.motion.model import MotionModel, one_hot
+from mfr.render.renderer import Renderer
+from mfr.training import checkpoint
 
 SMALL = {
-    "motion": (MotionModel, {"width": 16, "layers": 1, "heads": 2, "feedforward": 16,
-                             "sample_steps": 3}),
+    "motion": (
+        MotionModel,
+        {"width": 16, "layers": 1, "heads": 2, "feedforward": 16, "sample_steps": 3},
+    ),
     "identity": (IdentityNet, {"width": 8}),
     "reconstruction": (ReconstructionNet, {"width": 8}),
     "renderer": (Renderer, {"width": 16, "descriptor_dim": 16, "window": 5}),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +108,7 @@ def test_coefficients_of_a_file_take_the_place_of_reconstruction(system, clip):
 
 
 def test_reading_in_batches_equals_reading_at_once(system, clip):
-    from mfr.reconstruction import reconstruct
+    from mfr.face.reconstruction import reconstruct
 
     whole = reconstruct(system.reconstruction, media.read_video(clip / "speaker.mp4"))
     speaker = system.perceive(clip / "speaker.mp4")
@@ -186,8 +192,19 @@ def test_one_hot_is_in_the_order_of_the_attitudes():
 
 
 def sample(weights, clip, out, *more):
-    words = ["--weights", str(weights), "--speaker", str(clip / "speaker.mp4"), "--device", "cpu",
-             "--listener", str(clip / "face.png"), "--out", str(out), *more]  # fmt: skip
+    words = [
+        "--weights",
+        str(weights),
+        "--speaker",
+        str(clip / "speaker.mp4"),
+        "--device",
+        "cpu",
+        "--listener",
+        str(clip / "face.png"),
+        "--out",
+        str(out),
+        *more,
+    ]
     sample_mfr.main(words)
 
 
@@ -216,8 +233,18 @@ def test_the_listener_alone_when_asked(weights, clip, tmp_path):
 def quick(weights, clip, tmp_path):
     r"""The command on 0.1 s of speaker: a function of further words, writing to tmp_path/out."""
     media.write_sound(tmp_path / "short.wav", np.zeros((800, 1)), 8000)
-    words = ["--sound", str(tmp_path / "short.wav"), "--attitude", "positive", "--samples", "1",
-             "--steps", "1", "--speaker-coefficients", str(clip / "speaker.mat")]  # fmt: skip
+    words = [
+        "--sound",
+        str(tmp_path / "short.wav"),
+        "--attitude",
+        "positive",
+        "--samples",
+        "1",
+        "--steps",
+        "1",
+        "--speaker-coefficients",
+        str(clip / "speaker.mat"),
+    ]
     return lambda *more: sample(weights, clip, tmp_path / "out", *words, *map(str, more))
 
 
@@ -244,11 +271,16 @@ def portrait(mode, size):
 @pytest.mark.parametrize(
     "mode, size, wall",
     [
-        ("L", (256, 256), 40), ("1", (99, 99), None), ("LA", (300, 300), 255),
-        ("RGBA", (200, 300), 255), ("CMYK", (256, 256), 40), ("L", (6000, 6000), 40),
-        ("RGB", (1000, 300), 40), ("L", (32, 32), 40),
+        ("L", (256, 256), 40),
+        ("1", (99, 99), None),
+        ("LA", (300, 300), 255),
+        ("RGBA", (200, 300), 255),
+        ("CMYK", (256, 256), 40),
+        ("L", (6000, 6000), 40),
+        ("RGB", (1000, 300), 40),
+        ("L", (32, 32), 40),
     ],
-)  # fmt: skip
+)
 def test_portraits_that_can_be_converted_are(mode, size, wall, quick, tmp_path, capsys):
     path = tmp_path / ("a.tif" if mode == "CMYK" else "a.png")
     portrait(mode, size).save(path)
@@ -264,6 +296,7 @@ def test_portraits_that_can_be_converted_are(mode, size, wall, quick, tmp_path, 
 
 def png_of(width, height):
     r"""A PNG that claims a size and holds nothing of it."""
+
     def chunk(name, data):
         body = name + data
         return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
@@ -331,7 +364,7 @@ def refused(call, message, capsys):
     r"""Exit code 2, one line on stderr that holds the message."""
     capsys.readouterr()
     with pytest.raises(SystemExit) as stop:
-        files.command(call)
+        command(call)
     said = capsys.readouterr().err.strip()
     assert stop.value.code == 2 and message in said and "\n" not in said, said
 

@@ -60,7 +60,8 @@ print({0} * x)
 </details>
 """
 
-CHAPTER = """# 1. Halves
+CHAPTER = (
+    """# 1. Halves
 
 ## You will need
 
@@ -111,11 +112,14 @@ Halves.
 
 ## Exercises
 
-""" + "\n".join(ANSWER.format(n, 3 * n) for n in (2, 3, 5)) + """
+"""
+    + "\n".join(ANSWER.format(n, 3 * n) for n in (2, 3, 5))
+    + """
 ## Tests of this chapter
 
 [`test_half_is_half`](../tests/test_toy.py)
-"""  # fmt: skip
+"""
+)
 
 
 @pytest.fixture
@@ -204,9 +208,7 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize("old, new, message", [
-    pytest.param(*row[1:], id=row[0]) for row in BROKEN
-])  # fmt: skip
+@pytest.mark.parametrize("old, new, message", [pytest.param(*row[1:], id=row[0]) for row in BROKEN])
 def test_broken_chapter_is_found(toy, old, new, message):
     page = toy(old, new)
     problems = "\n".join(check(page, execute(page)))

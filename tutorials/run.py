@@ -47,9 +47,14 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "tutorials"
 SECONDS = 20  # CPU time a chapter may take
 STYLE = {  # every figure alike: 6 x 2.5 in at 110 dpi unless the block says otherwise
-    "figure.figsize": (6, 2.5), "figure.dpi": 110, "savefig.dpi": 110, "font.size": 8,
-    "figure.constrained_layout.use": True, "axes.spines.top": False, "axes.spines.right": False,
-}  # fmt: skip
+    "figure.figsize": (6, 2.5),
+    "figure.dpi": 110,
+    "savefig.dpi": 110,
+    "font.size": 8,
+    "figure.constrained_layout.use": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
 
 
 def chapters(folder=FOLDER):
@@ -191,9 +196,12 @@ def updated(page, run):
 def check(page, run):
     r"""Everything that can be wrong with a chapter."""
     return [
-        *check_printed(page, run), *check_quotations(page), *check_figures(page, run),
-        *check_references(page), *check_form(page),
-    ]  # fmt: skip
+        *check_printed(page, run),
+        *check_quotations(page),
+        *check_figures(page, run),
+        *check_references(page),
+        *check_form(page),
+    ]
 
 
 def _one(page, update):

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data_tools.synthetic import conversation, motion, speech
-from data_tools.synthetic.person import sample_light, sample_person
-from data_tools.synthetic.phonetics import sample_voice
-from data_tools.synthetic.speaker import speaker_motion
+from data_tools.synthetic.people.person import sample_light, sample_person
+from data_tools.synthetic.talk import conversation, motion, speech
+from data_tools.synthetic.talk.phonetics import sample_voice
+from data_tools.synthetic.talk.speaker import speaker_motion
 from mfr.config import ATTITUDES, FPS
 
 SHARES = (0.5, 0.3, 0.2)  # positive, neutral, negative: about ViCo's
@@ -39,16 +39,28 @@ class Size(NamedTuple):
 
 SIZES = {
     "demo": Size(Group(4, 2, 2), Group(2, 1, 1), {"train": 2, "test": 1, "ood": 1}, (120, 120), 0),
-    "small": Size(Group(96, 64, 64), Group(16, 8, 8), {"train": 160, "test": 16, "ood": 16},
-                  (150, 210), 0),
-    "vico": Size(Group(80, 66, 58), Group(12, 10, 9), {"train": 397, "test": 60, "ood": 26},
-                 (150, 285), 0.15),
+    "small": Size(
+        Group(96, 64, 64), Group(16, 8, 8), {"train": 160, "test": 16, "ood": 16}, (150, 210), 0
+    ),
+    "vico": Size(
+        Group(80, 66, 58), Group(12, 10, 9), {"train": 397, "test": 60, "ood": 26}, (150, 285), 0.15
+    ),
     # many faces and little of each: people are what reconstruction and recognition learn from
-    "crowd": Size(Group(600, 300, 300), Group(40, 20, 20), {"train": 300, "test": 20, "ood": 20},
-                  (150, 210), 0),
-    "town": Size(Group(2400, 1200, 1200), Group(40, 20, 20),
-                 {"train": 1200, "test": 20, "ood": 20}, (90, 120), 0),
-}  # fmt: skip
+    "crowd": Size(
+        Group(600, 300, 300),
+        Group(40, 20, 20),
+        {"train": 300, "test": 20, "ood": 20},
+        (150, 210),
+        0,
+    ),
+    "town": Size(
+        Group(2400, 1200, 1200),
+        Group(40, 20, 20),
+        {"train": 1200, "test": 20, "ood": 20},
+        (90, 120),
+        0,
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -83,8 +95,15 @@ class Meeting:
 
     def row(self):
         r"""The values of RLD_data.csv, in ViCo's order."""
-        return (self.attitude, self.audio, self.video("listener"), self.video("speaker"),
-                self.listener, self.speaker, self.split)  # fmt: skip
+        return (
+            self.attitude,
+            self.audio,
+            self.video("listener"),
+            self.video("speaker"),
+            self.listener,
+            self.speaker,
+            self.split,
+        )
 
 
 def plan(size, seed):
@@ -114,8 +133,11 @@ def plan(size, seed):
         for (listener, speaker), attitude in zip(pairs, attitudes):
             frames = int(rng.integers(world.frames[0], world.frames[1] + 1))
             rate = 44100 if rng.random() < world.high_rate else 16000
-            meetings.append(Meeting(len(meetings), attitude, first + listener, first + speaker,
-                                    split, frames, rate))  # fmt: skip
+            meetings.append(
+                Meeting(
+                    len(meetings), attitude, first + listener, first + speaker, split, frames, rate
+                )
+            )
     return meetings
 
 
@@ -150,8 +172,11 @@ def _pairs(group, count, rng):
     speakers = [start + i for _ in range(rounds) for i in rng.permutation(group.speakers)][:count]
     for place in range(count):
         if listeners[place] == speakers[place]:
-            other = next(k for k in range(count) if speakers[k] != listeners[place]
-                         and listeners[k] != speakers[place])  # fmt: skip
+            other = next(
+                k
+                for k in range(count)
+                if speakers[k] != listeners[place] and listeners[k] != speakers[place]
+            )
             speakers[place], speakers[other] = speakers[other], speakers[place]
     return [(int(a), int(b)) for a, b in zip(listeners, speakers)]
 
@@ -221,9 +246,7 @@ def play(meeting, seed, randomise=False):
         voice(seed, meeting.speaker), meeting.frames / FPS, streams[0], meeting.sample_rate
     )
     speaker_rest = motion.seat(streams[1], speaker.exp_neutral)
-    speaking = speaker_motion(
-        said, motion.personal_style(speaker.id), streams[2], speaker_rest
-    )
+    speaking = speaker_motion(said, motion.personal_style(speaker.id), streams[2], speaker_rest)
     heard, rest, acts = listen(meeting, seed, said.track, gamma)
     return Take(said, speaker.coefficients(speaking), heard, rest, acts)
 
@@ -306,10 +329,12 @@ def read_truth(folder, audio):
     values = json.loads(path.read_text())
     listener = json.loads(people.read_text())["people"][values["listener"]]
     return Truth(
-        values["attitude"], speech.Track.from_dict(values["track"]),
-        np.asarray(listener["id"]), np.asarray(values["rest"]),
+        values["attitude"],
+        speech.Track.from_dict(values["track"]),
+        np.asarray(listener["id"]),
+        np.asarray(values["rest"]),
         [conversation.Act(**act) for act in values["responses"]],
-    )  # fmt: skip
+    )
 
 
 def describe_people(size, seed):
@@ -328,12 +353,19 @@ def describe_people(size, seed):
         group = world.unseen if unseen else world.known
         place = number - world.known.people * unseen
         face = person(seed, number)
-        rows.append({
-            "number": number, "unseen": unseen, "listens": place < group.listeners,
-            "speaks": place >= group.people - group.speakers,
-            "style": asdict(motion.personal_style(face.id)), "voice": asdict(voice(seed, number)),
-            "appearance": face.appearance.to_dict(),
-            **{key: np.asarray(getattr(face, key), float).round(7).tolist()
-               for key in ("id", "tex", "gamma", "exp_neutral")},
-        })  # fmt: skip
+        rows.append(
+            {
+                "number": number,
+                "unseen": unseen,
+                "listens": place < group.listeners,
+                "speaks": place >= group.people - group.speakers,
+                "style": asdict(motion.personal_style(face.id)),
+                "voice": asdict(voice(seed, number)),
+                "appearance": face.appearance.to_dict(),
+                **{
+                    key: np.asarray(getattr(face, key), float).round(7).tolist()
+                    for key in ("id", "tex", "gamma", "exp_neutral")
+                },
+            }
+        )
     return rows

@@ -1,6 +1,6 @@
 r"""The demo that ships with the weights: a speaker and a portrait of people unseen in training.
 
-    python -m data_tools.synthetic.demo --out mfr/weights/demo
+python -m data_tools.synthetic.demo --out mfr/weights/demo
 """
 
 import argparse
@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from data_tools.synthetic import dataset, film
-from mfr.coefficients import from_motion, save_mat
-from mfr.files import command
-from mfr.media import write_image, write_video
+from data_tools.synthetic import dataset
+from data_tools.synthetic.picture import film
+from mfr.face.coefficients import from_motion, save_mat
+from mfr.files.media import write_image, write_video
+from mfr.files.whole import command
 
 
 def make_demo(out, seed=0, clip=0):

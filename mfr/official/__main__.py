@@ -3,7 +3,7 @@ r"""python -m mfr.official: list the optional files, or check those that are giv
 import argparse
 from math import prod
 
-from mfr.files import command
+from mfr.files.whole import command
 from mfr.official.registry import REGISTRY, expected, load
 
 INCEPTION = """fid

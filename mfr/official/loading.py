@@ -7,7 +7,7 @@ import zipfile
 
 import torch
 
-from mfr.files import existing
+from mfr.files.whole import existing
 
 SHOWN = 3  # names that a message gives before it counts the rest
 WRAPPERS = ("state_dict", "model_state_dict", "model")  # entries that other people's scripts use

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from mfr.coefficients import FRAME_PARAMS, MOTION_DIM, order_slices, reorder
+from mfr.face.coefficients import FRAME_PARAMS, MOTION_DIM, order_slices, reorder
 from mfr.official.pirenderer import WINDOW
 
 

@@ -15,9 +15,9 @@ import time
 
 import numpy as np
 
-from mfr import audio
 from mfr.config import FPS
-from mfr.framing import check_sound
+from mfr.sound import features as audio
+from mfr.sound.framing import check_sound
 
 SECONDS = 60
 HOP_SECONDS = 1 / FPS
@@ -50,15 +50,26 @@ def librosa_44(librosa):
         width, hop = int(0.025 * rate + 0.5) // 2 * 2, int(HOP_SECONDS * rate)  # even: equal counts
         length = 1 << (width - 1).bit_length()
         cepstra = librosa.feature.mfcc(
-            y=x, sr=rate, n_mfcc=14, n_mels=26, n_fft=length, win_length=width, hop_length=hop,
-            fmin=20, fmax=8000, htk=True,
-        )  # fmt: skip
-        return np.vstack([
-            cepstra, librosa.feature.delta(cepstra, width=5),
-            librosa.feature.delta(cepstra, width=5, order=2),
-            librosa.feature.rms(y=x, frame_length=width, hop_length=hop),
-            librosa.feature.zero_crossing_rate(x, frame_length=width, hop_length=hop),
-        ])  # fmt: skip
+            y=x,
+            sr=rate,
+            n_mfcc=14,
+            n_mels=26,
+            n_fft=length,
+            win_length=width,
+            hop_length=hop,
+            fmin=20,
+            fmax=8000,
+            htk=True,
+        )
+        return np.vstack(
+            [
+                cepstra,
+                librosa.feature.delta(cepstra, width=5),
+                librosa.feature.delta(cepstra, width=5, order=2),
+                librosa.feature.rms(y=x, frame_length=width, hop_length=hop),
+                librosa.feature.zero_crossing_rate(x, frame_length=width, hop_length=hop),
+            ]
+        )
 
     return run
 

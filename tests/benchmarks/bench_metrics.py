@@ -20,10 +20,10 @@ import numpy as np
 import scipy.linalg
 import scipy.ndimage
 import torch
+from tests.evaluation.test_metrics_cpbd import REFERENCES as CPBD_REFERENCES
+from tests.evaluation.test_metrics_image import REFERENCES, colour, picture
 
 from mfr.evaluation import metrics
-from tests.test_metrics_cpbd import REFERENCES as CPBD_REFERENCES
-from tests.test_metrics_image import REFERENCES, colour, picture
 
 FRAMES = 32
 
@@ -43,13 +43,20 @@ def skimage_ssim(module):
     r"""SSIM with the Gaussian window, frame by frame: (B, H, W, 3) floats twice -> (B,)."""
 
     def run(x, y):
-        return np.array([
-            module.structural_similarity(
-                a, b, channel_axis=2, gaussian_weights=True, sigma=1.5, data_range=1,
-                use_sample_covariance=False,
-            )
-            for a, b in zip(x, y)
-        ])  # fmt: skip
+        return np.array(
+            [
+                module.structural_similarity(
+                    a,
+                    b,
+                    channel_axis=2,
+                    gaussian_weights=True,
+                    sigma=1.5,
+                    data_range=1,
+                    use_sample_covariance=False,
+                )
+                for a, b in zip(x, y)
+            ]
+        )
 
     return run
 

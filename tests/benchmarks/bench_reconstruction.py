@@ -14,16 +14,23 @@ import argparse
 import numpy as np
 import torch
 
-from data_tools.synthetic.expressions import EXPRESSIONS
-from mfr import checkpoint, files, media
-from mfr.coefficients import ANGLE, EXP, load_mat
-from mfr.morphable import FILE, landmark_places, read_model
-from mfr.reconstruction import ReconstructionNet, landmark_error, pose_error, reconstruct
+from data_tools.synthetic.people.expressions import EXPRESSIONS
+from mfr.face.coefficients import ANGLE, EXP, load_mat
+from mfr.face.morphable import FILE, landmark_places, read_model
+from mfr.face.reconstruction import ReconstructionNet, landmark_error, pose_error, reconstruct
+from mfr.files import media
+from mfr.files.whole import command
+from mfr.training import checkpoint
 from tests.benchmarks.bench_renderer_quality import Unseen, table
 
 NAMED = ("jaw_open", "smile", "brow_raise", "brow_lower", "lids_close", "lip_round")
-PARTS = {"jaw": slice(0, 17), "brows": slice(17, 27), "nose": slice(27, 36),
-         "eyes": slice(36, 48), "lips": slice(48, 68)}  # fmt: skip
+PARTS = {
+    "jaw": slice(0, 17),
+    "brows": slice(17, 27),
+    "nose": slice(27, 36),
+    "eyes": slice(36, 48),
+    "lips": slice(48, 68),
+}
 
 
 def load(path):
@@ -78,8 +85,10 @@ def main():
     model = read_model(f"{options.data}/{FILE}")
     networks = {path: load(path) for path in options.weights}
     people = len(frames.person[index].unique())
-    print(f"{len(index)} frames of {people} people of {options.data} whom training has not seen; "
-          "degrees, pixels, correlations\n")  # fmt: skip
+    print(
+        f"{len(index)} frames of {people} people of {options.data} whom training has not seen; "
+        "degrees, pixels, correlations\n"
+    )
     head = ["weights", "pitch", "yaw", "roll", "mean", "landmarks", *PARTS, "head points", *NAMED]
     rows = [[path, *errors(network, frames, index, model)] for path, network in networks.items()]
     print("\n".join(table(head, rows)))
@@ -93,4 +102,4 @@ def main():
 
 
 if __name__ == "__main__":
-    files.command(main)
+    command(main)

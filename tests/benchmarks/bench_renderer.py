@@ -13,7 +13,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from mfr.config import COEFFICIENT_DIM, preset
-from mfr.renderer import Renderer
+from mfr.render.renderer import Renderer
 
 
 def gflop(function, *arguments):

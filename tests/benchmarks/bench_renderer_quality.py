@@ -19,17 +19,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from data_tools.synthetic import dataset, film
-from mfr import checkpoint, files
-from mfr.batches import FrameData
-from mfr.coefficients import from_motion
+from data_tools.synthetic import dataset
+from data_tools.synthetic.picture import film
 from mfr.config import IMAGE_SIZE
-from mfr.data import held_out, read_clips
-from mfr.evaluation import rendering
+from mfr.evaluation.methods import painters as rendering
 from mfr.evaluation.metrics import id_distance, psnr, ssim
+from mfr.face.coefficients import from_motion
+from mfr.files.vico import held_out, read_clips
+from mfr.files.whole import atomic, command
 from mfr.official.pirenderer import WINDOW, PIRenderer
 from mfr.official.pirenderer_adapter import PIRendererAdapter
-from mfr.stages import WEIGHTS, load_identity
+from mfr.training import checkpoint
+from mfr.training.batches import FrameData
+from mfr.training.stages import WEIGHTS, load_identity
 from tests.benchmarks import train_pirenderer
 from tests.benchmarks.bench_renderer import frames_per_second, gflop
 
@@ -185,8 +187,9 @@ def report(unseen, networks, options):
     r"""Score everything; the report's lines."""
     V = load_identity(WEIGHTS / "identity.pt")
     sets = unseen.self_cases(options.self_frames), unseen.cross_cases(options.cross_frames)
-    sizes = [f"{sum(len(case.truth) for case in cases)} frames, {len(cases)} portraits"
-             for cases in sets]  # fmt: skip
+    sizes = [
+        f"{sum(len(case.truth) for case in cases)} frames, {len(cases)} portraits" for cases in sets
+    ]
     scores, rows = {}, []
     for name, (network, seen) in {FLOOR: (None, 0), **networks}.items():
         scores[name] = [score(network, cases, V) for cases in sets]
@@ -201,9 +204,10 @@ def report(unseen, networks, options):
     head = ["renderer", *[f"{score} ({kind})" for kind in ("self", "cross") for score in SCORES]]
     lines = [
         f"Unseen people of {options.data}. Self: {sizes[0]}. Cross: {sizes[1]}. "
-        f"Speed: float32, {options.threads} threads, one frame at a time.", "",
+        f"Speed: float32, {options.threads} threads, one frame at a time.",
+        "",
         *table([*head, *COST], rows),
-    ]  # fmt: skip
+    ]
     if len(networks) > 1:
         first = next(iter(networks))
         lines += ["", f"Difference to {first}, +- standard error over portraits:", ""]
@@ -241,10 +245,10 @@ def main():
         draw_strip(out / "strip.png", unseen, bare)
         print(f"drawn     {out / 'faces.png'}, {out / 'strip.png'}", flush=True)
     text = "\n".join(report(unseen, networks, options)) + "\n"
-    with files.atomic(out / "renderers.md") as temporary:
+    with atomic(out / "renderers.md") as temporary:
         temporary.write_text(text)
     print(f"\n{text}\nwritten   {out / 'renderers.md'}")
 
 
 if __name__ == "__main__":
-    files.command(main)
+    command(main)

@@ -16,11 +16,11 @@ import time
 import torch
 from torch import nn
 
-from mfr import fam
-from mfr.clips import ClipDenoiser, num_windows
 from mfr.config import ATTITUDES, AUDIO_DIM, COEFFICIENT_DIM, FPS, preset
-from mfr.diffusion import GaussianDiffusion, linear_beta_schedule
-from mfr.fam import Condition, sinusoid
+from mfr.motion import fam
+from mfr.motion.clips import ClipDenoiser, num_windows
+from mfr.motion.diffusion import GaussianDiffusion, linear_beta_schedule
+from mfr.motion.fam import Condition, sinusoid
 
 FRAMES = 60 * FPS
 TARGETS = {"float32": 1.7, "bfloat16": 3.5}
@@ -37,9 +37,14 @@ class Stock(nn.Module):
         self.attitude = nn.Linear(len(ATTITUDES), width)
         self.time = fam.TimeEmbedding(width)
         layer = nn.TransformerDecoderLayer(
-            width, config.heads, config.feedforward, dropout=0, activation="gelu",
-            batch_first=True, norm_first=True,
-        )  # fmt: skip
+            width,
+            config.heads,
+            config.feedforward,
+            dropout=0,
+            activation="gelu",
+            batch_first=True,
+            norm_first=True,
+        )
         self.decoder = nn.TransformerDecoder(layer, config.layers, nn.LayerNorm(width))
         self.out = nn.Linear(width, COEFFICIENT_DIM)
         positions = sinusoid(torch.arange(config.window), width, torch.float32)
@@ -57,9 +62,12 @@ def condition(config, frames, generator):
         return torch.randn(shape, generator=generator)
 
     return Condition(
-        draw(1, frames, AUDIO_DIM), draw(1, frames, COEFFICIENT_DIM),
-        draw(1, config.identity_dim), torch.eye(3)[:1], draw(1, COEFFICIENT_DIM),
-    )  # fmt: skip
+        draw(1, frames, AUDIO_DIM),
+        draw(1, frames, COEFFICIENT_DIM),
+        draw(1, config.identity_dim),
+        torch.eye(3)[:1],
+        draw(1, COEFFICIENT_DIM),
+    )
 
 
 def seconds(action):
@@ -126,10 +134,11 @@ def scheduler(generator):
     peers = {
         "DDPM": (DDPMScheduler(1000, clip_sample=False, **betas), 1000, {}),
         "DDIM": (
-            DDIMScheduler(1000, clip_sample=False, timestep_spacing="trailing", **betas), 25,
+            DDIMScheduler(1000, clip_sample=False, timestep_spacing="trailing", **betas),
+            25,
             {"eta": 0.5},
         ),
-    }  # fmt: skip
+    }
 
     def predictor(x_t, t, cond):  # the optimal one for data of N(1/2, 1/4)
         bar_alpha = diffusion.alphas_cumprod[t].float().view(-1, 1, 1)
@@ -138,9 +147,13 @@ def scheduler(generator):
 
     for name, (peer, count, options) in peers.items():
         found = diffusion.sample(
-            predictor, shape, None, torch.Generator().manual_seed(0),
-            None if name == "DDPM" else count, 0.5,
-        )  # fmt: skip
+            predictor,
+            shape,
+            None,
+            torch.Generator().manual_seed(0),
+            None if name == "DDPM" else count,
+            0.5,
+        )
         same = torch.Generator().manual_seed(0)
         x = torch.randn(shape, generator=same)
         peer.set_timesteps(count)

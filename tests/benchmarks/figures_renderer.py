@@ -7,10 +7,10 @@ import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mfr.coefficients import load_mat, to_motion
-from mfr.data import portrait_of
-from mfr.evaluation.rendering import windows_at
-from mfr.files import atomic
+from mfr.evaluation.methods.painters import windows_at
+from mfr.face.coefficients import load_mat, to_motion
+from mfr.files.vico import portrait_of
+from mfr.files.whole import atomic
 from mfr.official.pirenderer import WINDOW
 from tests.benchmarks.bench_renderer_quality import Case, paint
 
@@ -55,8 +55,9 @@ def choose(cases, rows, taken):
     singles = []
     for case in cases:
         k = farthest(case)
-        singles.append(case._replace(
-            windows=case.windows[k], truth=case.truth[k], driver=case.driver[k]))  # fmt: skip
+        singles.append(
+            case._replace(windows=case.windows[k], truth=case.truth[k], driver=case.driver[k])
+        )
     singles.sort(key=lambda case: -float((case.truth[0] - case.portrait).abs().mean()))
     chosen = []
     for case in singles:
@@ -98,6 +99,7 @@ def draw_faces(path, unseen, networks):
 
 def liveliest(motions, span):
     r"""(which motion, first frame) of the `span` frames that turn and change most."""
+
     def change(motion, first):
         part = motion[first : first + span]
         return np.abs(part - part[0])[:, :67].sum(1).max()

@@ -20,12 +20,14 @@ import torch
 from torch import Tensor, nn
 
 import train_mfr
-from mfr import config, files, stages
+from mfr import config
 from mfr.config import COEFFICIENT_DIM
+from mfr.files.whole import command
 from mfr.official.pirenderer import WINDOW, PIRenderer
 from mfr.official.pirenderer_adapter import semantics
 from mfr.official.pirenderer_warping import warp
-from mfr.renderer import Rendered
+from mfr.render.renderer import Rendered
+from mfr.training import stages
 
 NAME = "pirenderer"
 
@@ -103,4 +105,4 @@ stages.STAGES[NAME] = PIRendererStage
 
 
 if __name__ == "__main__":
-    files.command(lambda: train_mfr.main([NAME, *sys.argv[1:]]))
+    command(lambda: train_mfr.main([NAME, *sys.argv[1:]]))

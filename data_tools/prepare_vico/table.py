@@ -1,0 +1,234 @@
+r"""The tables of both ViCo releases, and where the files of each row are.
+
+The project release has one table with attitudes: attitude, audio, listener, speaker, listener_id,
+speaker_id, data_split. The challenge release has train.csv (and others) with uuids and, as it is
+published, no attitude. Columns are found by name; a table of the project release without a header
+is read by position.
+"""
+
+import csv
+from pathlib import Path
+from typing import NamedTuple
+
+from mfr.config import ATTITUDES
+from mfr.files.vico import COLUMNS, SPLITS
+
+CHALLENGE = ("uuid", "speaker_id", "listener_id")
+SUFFIXES = {
+    "video": (".mp4", ".mov", ".avi", ".mkv", ".webm"),
+    "sound": (".wav", ".flac", ".mp3", ".m4a", ".ogg"),
+    "coefficients": (".mat",),
+}
+ROLES = ("listener", "speaker")
+
+
+class Row(NamedTuple):
+    r"""One pair: what the table says of it."""
+
+    place: str  # table and line, for messages
+    attitude: str  # "" where the release has none
+    audio: str
+    listener: str
+    speaker: str
+    listener_id: str
+    speaker_id: str
+    split: str  # train | test | ood
+
+
+class Release(NamedTuple):
+    r"""A folder that was looked through."""
+
+    kind: str  # project | challenge
+    tables: list  # of Path
+    rows: list  # of Row
+    files: dict  # kind of file -> dict name -> Path
+    problems: list  # lines
+
+
+def read_release(source, table=None, more=()):
+    r"""Look a release through without opening its media.
+
+    Ours.
+
+    Args:
+        source: folder of the release, of any depth.
+        table: its table, or None to look for one.
+        more: further folders with files, such as reconstructions.
+
+    Returns:
+        Release.
+
+    Raises:
+        ValueError: no such folder, or no table with the columns of a release.
+    """
+    source = Path(source)
+    for folder in (source, *map(Path, more)):
+        if not folder.is_dir():
+            raise ValueError(f"{folder}: no such folder")
+    tables, kind = find_tables(source, table)
+    rows, problems = [], []
+    for path in tables:
+        found, wrong = read_table(path, kind)
+        rows += found
+        problems += wrong
+    files, twice = index_files([source, *map(Path, more)])
+    return Release(kind, tables, rows, files, problems + twice)
+
+
+def find_tables(source, table=None):
+    r"""The table of the project release, or those of the challenge release.
+
+    Ours.
+
+    Args:
+        source: folder.
+        table: path, or None to look for RLD_data.csv, then for any .csv with the columns.
+
+    Returns:
+        (paths, project | challenge).
+
+    Raises:
+        ValueError: none has the columns of a release.
+    """
+    if table is not None:
+        candidates = [Path(table)]
+    else:
+        candidates = sorted(source.rglob("*.csv"), key=lambda p: (p.name != "RLD_data.csv", p))
+    kinds = {path: kind_of(path) for path in candidates if path.is_file()}
+    for path, kind in kinds.items():
+        if kind == "project":
+            return [path], kind
+    challenge = [path for path, kind in kinds.items() if kind == "challenge"]
+    if challenge:
+        return challenge, "challenge"
+    looked = ", ".join(str(path) for path in candidates) or "no .csv file there"
+    raise ValueError(
+        f"{source}: no table of a ViCo release ({looked}); it has the columns "
+        f"{', '.join(COLUMNS)}, or {', '.join(CHALLENGE)}"
+    )
+
+
+def read_cells(path):
+    r"""The lines of a table that are not empty, cells trimmed.
+
+    Ours.
+
+    Args:
+        path: .csv.
+
+    Returns:
+        list of lists of str.
+    """
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        lines = [[cell.strip() for cell in row] for row in csv.reader(file)]
+    return [cells for cells in lines if any(cells)]
+
+
+def kind_of(path):
+    r"""Which release a table is of.
+
+    Ours.
+
+    Args:
+        path: .csv.
+
+    Returns:
+        "project", "challenge" or "".
+    """
+    lines = read_cells(path)
+    header = [cell.lower() for cell in lines[0]] if lines else []
+    if set(COLUMNS) <= set(header) or _headless(header):
+        return "project"
+    return "challenge" if set(CHALLENGE) <= set(header) else ""
+
+
+def _headless(cells):
+    """Whether a first line is a row already: seven cells, an attitude first."""
+    return len(cells) >= len(COLUMNS) and cells[0].lower() in ATTITUDES
+
+
+def read_table(path, kind):
+    r"""Rows of a table; those that make no sense become problems.
+
+    Ours: a name may carry a file's suffix, and a number of a person may end in ".0".
+
+    Args:
+        path: .csv.
+        kind: project | challenge.
+
+    Returns:
+        (list of Row, list of lines).
+    """
+    lines = read_cells(path)
+    header = [cell.lower() for cell in lines[0]]
+    first = 1
+    if _headless(header):
+        header, first = list(COLUMNS), 0
+    rows, problems = [], []
+    for number, cells in enumerate(lines[first:], first + 1):
+        place = f"{path.name}, row {number}"
+        if len(cells) < len(header):
+            problems.append(f"{place}: {len(cells)} cells; the header has {len(header)}")
+            continue
+        row = _row(dict(zip(header, cells)), place, path.stem, kind)
+        wrong = _wrong(row, kind)
+        if wrong:
+            problems.append(f"{place}: {wrong}")
+        else:
+            rows.append(row._replace(split=SPLITS[row.split]))
+    return rows, problems
+
+
+def _row(values, place, stem, kind):
+    """The values of one line, names without suffixes."""
+    people = [values[name].removesuffix(".0") for name in ("listener_id", "speaker_id")]
+    attitude = values.get("attitude", "").lower()
+    if kind == "challenge":
+        uuid = values["uuid"]
+        names = uuid, f"{uuid}.listener", f"{uuid}.speaker"
+        return Row(place, attitude, *names, *people, values.get("data_split", stem).lower())
+    names = [_bare(values[name]) for name in ("audio", "listener", "speaker")]
+    return Row(place, attitude, *names, *people, values["data_split"].lower())
+
+
+def _bare(name):
+    """A file's name without its suffix, if it carries one."""
+    suffixes = [suffix for kind in SUFFIXES.values() for suffix in kind]
+    return name[: -len(Path(name).suffix)] if Path(name).suffix.lower() in suffixes else name
+
+
+def _wrong(row, kind):
+    """What makes a row unusable, or ""."""
+    if row.attitude not in ATTITUDES and (kind == "project" or row.attitude):
+        return f"attitude {row.attitude!r}; allowed: {', '.join(ATTITUDES)}"
+    if row.split not in SPLITS:
+        return f"data_split {row.split!r}; allowed: {', '.join(SPLITS)}"
+    for name in (row.audio, row.listener, row.speaker):
+        if not name or Path(name).name != name:
+            return f"{name!r} is not a plain file name"
+    return ""
+
+
+def index_files(folders):
+    r"""Every video, sound and .mat below some folders, by name.
+
+    Ours: published scripts move files into sub-folders such as videos/test, so the name counts
+    and not the place.
+
+    Args:
+        folders: list of Path.
+
+    Returns:
+        (dict kind -> dict name -> Path, list of lines about names that occur twice).
+    """
+    files, twice = {kind: {} for kind in SUFFIXES}, []
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
+            kinds = [k for k, suffixes in SUFFIXES.items() if path.suffix.lower() in suffixes]
+            if not kinds or not path.is_file() or path.name.startswith("."):
+                continue
+            known = files[kinds[0]]
+            if path.stem in known and known[path.stem].resolve() != path.resolve():
+                twice.append(f"{path}: the name occurs twice; {known[path.stem]} is used")
+            known.setdefault(path.stem, path)
+    return files, twice

@@ -1,0 +1,134 @@
+r"""Frames for the tables and figures: a renderer, a picture with its coefficients, and a motion."""
+
+from pathlib import Path
+from typing import Callable, NamedTuple
+
+import torch
+
+from mfr.config import to_dict
+from mfr.evaluation.methods.method import digest
+from mfr.render.renderer import Renderer, window_coefficients
+from mfr.training import checkpoint
+from mfr.training.stages import WEIGHTS
+
+BATCH = 8  # frames at once
+
+
+class Painter(NamedTuple):
+    r"""A renderer by name: a row of Table 2."""
+
+    name: str
+    paint: Callable  # (picture (3, 256, 256), own (70,), windows (N, W, 70)) -> (N, 3, 256, 256)
+    window: int  # W, frames of coefficients around each
+    with_identity_loss: bool = True
+    key: str = ""  # of the file's content
+    training: dict = {}  # its settings but for the identity loss: equal for what may be compared
+
+
+def load_renderer(path):
+    r"""A trained renderer.
+
+    Args:
+        path: renderer.pt.
+
+    Returns:
+        Renderer in evaluation mode.
+    """
+    content = checkpoint.load(path, "renderer")
+    renderer = Renderer(content["config"])
+    checkpoint.restore(renderer, content["model"], path)
+    return renderer.eval()
+
+
+def find_painters(runs):
+    r"""Every renderer.pt below a folder, the bundled one, and the portrait left as it is.
+
+    Ours.
+
+    Args:
+        runs: folder of runs, or one run.
+
+    Returns:
+        list of Painter; the first is the one that responses are rendered with. A renderer.pt of
+        another version is passed over.
+    """
+    found, runs = [], Path(runs)
+    for folder in [runs, *sorted(path for path in runs.iterdir() if path.is_dir())]:
+        found += _painters(folder, folder.name)
+    bundled = _painters(WEIGHTS, "bundled")
+    found += [one for one in bundled if one.key not in {other.key for other in found}]
+    return [*found, Painter("portrait unchanged", _unchanged, 1)]
+
+
+def _painters(folder, where):
+    """The Painter of a folder's renderer.pt, if it has one that fits."""
+    if not (folder / "renderer.pt").exists():
+        return []
+    try:
+        return [painter(folder / "renderer.pt", where)]
+    except ValueError as error:
+        print(f"left out: {' '.join(str(error).split())}")
+        return []
+
+
+def painter(path, where):
+    r"""A Painter of a trained renderer.
+
+    Ours.
+
+    Args:
+        path: renderer.pt.
+        where: what its run is called.
+
+    Returns:
+        Painter.
+    """
+    renderer = load_renderer(path)
+    training = to_dict(renderer.config)
+    without = training.pop("identity_weight") == 0
+    name = f"w/o L_identity · {where}" if without else f"renderer · {where}"
+
+    def paint(picture, own, windows):
+        return frames(renderer, picture, own, windows)
+
+    return Painter(name, paint, renderer.config.window, not without, digest(path), training)
+
+
+def _unchanged(picture, own, windows):
+    """The trivial renderer."""
+    return picture.expand(len(windows), -1, -1, -1)
+
+
+@torch.no_grad()
+def frames(renderer, picture, own, windows):
+    r"""Several frames of one portrait, which is encoded once.
+
+    Ours.
+
+    Args:
+        renderer: Renderer.
+        picture: (3, 256, 256) in [0, 1].
+        own: (70,), its coefficients.
+        windows: (N, W, 70).
+
+    Returns:
+        (N, 3, 256, 256) in [0, 1].
+    """
+    encoded = renderer.encode(picture[None], own[None])
+    return torch.cat([renderer(encoded, part) for part in windows.split(BATCH)])
+
+
+def windows_at(motion, index, window):
+    r"""Windows of a motion around some of its frames.
+
+    Ours.
+
+    Args:
+        motion: (L, 70).
+        index: (N,) frames.
+        window: W.
+
+    Returns:
+        (N, W, 70).
+    """
+    return window_coefficients(torch.as_tensor(motion, dtype=torch.float32), window)[index]

@@ -1,0 +1,110 @@
+r"""Which attitude does a motion show? A small network taught by real training listeners.
+
+It sees motion only, each clip about its own mean, so that a face at rest gives nothing away. Its
+share of right answers on generated motion says whether the attitude was expressed; real motion and
+the oracle, judged by the same network, say how much could be.
+"""
+
+import torch
+from torch import nn
+
+from mfr.config import ATTITUDES, COEFFICIENT_DIM
+from mfr.evaluation.methods.method import to_and_fro
+from mfr.evaluation.methods.sequences import dropout, initialise
+
+CROP = 120  # frames of a training example
+KERNEL, STRIDE = 9, 3  # [frames] of both convolutions
+STEPS, BATCH, RATE, DECAY = 300, 48, 2e-3, 0.05
+SHARE = 0.3  # of the dropout before the last layer
+
+
+class AttitudeNet(nn.Module):
+    r"""softmax W [mean_l, max_l] of two convolutions over (x - mean x) / std.
+
+    Ours.
+
+    Args:
+        std: (70,) of training listeners.
+        width: channels.
+    """
+
+    def __init__(self, std, width=48):
+        super().__init__()
+        self.register_buffer("std", torch.as_tensor(std, dtype=torch.float32))
+        self.first = nn.Conv1d(COEFFICIENT_DIM, width, KERNEL, STRIDE, KERNEL // 2)
+        self.second = nn.Conv1d(width, width, KERNEL, STRIDE, KERNEL // 2)
+        self.last = nn.Linear(2 * width, len(ATTITUDES))
+
+    def forward(self, motion, generator=None):
+        r"""Scores of the attitudes.
+
+        Args:
+            motion: (B, L, 70) raw.
+            generator: of the dropout while training, or None.
+
+        Returns:
+            (B, 3), in the order of ATTITUDES.
+        """
+        x = (motion - motion.mean(1, keepdim=True)) / self.std  # (B, L, 70)
+        x = torch.relu(self.first(x.transpose(1, 2)))  # (B, width, L / 3)
+        x = torch.relu(self.second(x))
+        pooled = torch.cat([x.mean(2), x.amax(2)], 1)  # (B, 2 width)
+        return self.last(dropout(pooled, SHARE, generator))
+
+
+def train_classifier(clips, attitudes, std, seed=0, steps=STEPS):
+    r"""Teach the network with real motion.
+
+    Ours: every attitude is drawn equally often; the crops move with every step.
+
+    Args:
+        clips: list of (L, 70) raw, training listeners.
+        attitudes: their names.
+        std: (70,).
+        seed: of weights, crops and dropout.
+        steps: of training.
+
+    Returns:
+        AttitudeNet, or None where the clips show fewer than two known attitudes.
+    """
+    known = [[i for i, name in enumerate(attitudes) if name == one] for one in ATTITUDES]
+    present = [k for k, rows in enumerate(known) if rows]
+    if len(present) < 2:
+        return None
+    generator = torch.Generator().manual_seed(seed)
+    net = initialise(AttitudeNet(std), generator)
+    optimizer = torch.optim.AdamW(net.parameters(), RATE, weight_decay=DECAY)
+    for step in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = RATE * (1 - step / steps)
+        rows, labels = [], []
+        for label in [present[i % len(present)] for i in range(BATCH)]:
+            chance = torch.rand(2, generator=generator).tolist()
+            clip = clips[known[label][int(chance[0] * len(known[label]))]]
+            start = int(chance[1] * max(1, len(clip) - CROP + 1))
+            rows.append(to_and_fro(clip[start : start + CROP], CROP))
+            labels.append(label)
+        scores = net(torch.stack(rows).float(), generator)
+        loss = nn.functional.cross_entropy(scores, torch.tensor(labels))
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+    return net.eval()
+
+
+@torch.no_grad()
+def recognised(net, motion, attitude):
+    r"""Whether the network names the attitude that was asked for.
+
+    Ours.
+
+    Args:
+        net: AttitudeNet.
+        motion: (K, L, 70) raw.
+        attitude: positive | neutral | negative.
+
+    Returns:
+        (K,) float tensor of 0 and 1.
+    """
+    scores = net(torch.as_tensor(motion, dtype=torch.float32))
+    return (scores.argmax(1) == ATTITUDES.index(attitude)).float()

@@ -1,0 +1,239 @@
+r"""Held-out clips in memory, and each method's K responses to them, kept on disk.
+
+Drawing is the slow part of the tables, so every clip's draws are a file that holds what they depend
+on; a file that does not match is drawn again.
+"""
+
+import re
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from mfr.face.coefficients import load_mat, to_motion
+from mfr.files.whole import atomic
+from mfr.motion.fam import Condition
+from mfr.training.batches import MotionData
+from mfr.training.stages import load_identity, portraits_to_vectors
+
+
+class Oracle(NamedTuple):
+    r"""What only a synthetic folder tells about its held-out clips, an entry a clip."""
+
+    motion: list  # (K, L, 70) draws of the true listener
+    phrase_ends: list  # (N,) [frames]
+    nod_size: list  # float, the listener's true factor
+
+
+class Drawn(NamedTuple):
+    r"""A method's responses."""
+
+    motion: list  # (K, L, 70) float32, a clip each; K = 1 for a deterministic method
+    pace: float  # seconds of motion a second; NaN where it was not measured
+
+
+class HeldOut:
+    r"""Clips to respond to, with the truth.
+
+    Ours: the reference is the listener's frame 0, as in ViCo's protocol.
+
+    Args:
+        clips: rows.
+        most: of each split, or None for all.
+    """
+
+    def __init__(self, clips, most=None):
+        if most is not None:
+            by_split = {}
+            for clip in clips:
+                by_split.setdefault(clip.split, []).append(clip)
+            clips = [c for rows in by_split.values() for c in spread(rows, most)]
+        data = MotionData(clips)
+        self.clips = clips
+        self.real = [x.double().numpy() for x in data.listener]
+        self.conditions = [
+            Condition(
+                data.audio[i][None],
+                data.speaker[i][None],
+                torch.zeros(1, 1),
+                data.attitude[i][None],
+                data.listener[i][:1],
+            )
+            for i in range(len(clips))
+        ]
+        self._vectors = {}
+
+    def condition(self, i, identity=None):
+        r"""The condition of clip i.
+
+        Args:
+            i: number of the clip.
+            identity: weights of V, or None for a method that wants no identity.
+
+        Returns:
+            Condition in raw units, B = 1.
+        """
+        if identity is None:
+            return self.conditions[i]
+        if identity not in self._vectors:
+            V = load_identity(identity)
+            self._vectors[identity] = portraits_to_vectors(V, self.clips, torch.device("cpu"))
+        return self.conditions[i]._replace(identity=self._vectors[identity][i][None])
+
+
+def spread(rows, most):
+    r"""At most so many rows, evenly spread.
+
+    Ours.
+
+    Args:
+        rows: list.
+        most: >= 1.
+
+    Returns:
+        list.
+
+    Raises:
+        ValueError: most is below 1.
+    """
+    if most < 1:
+        raise ValueError(f"clips is {most}; allowed: >= 1")
+    if len(rows) <= most:
+        return rows
+    return [rows[i * len(rows) // most] for i in range(most)]
+
+
+def training_motion(clips):
+    r"""The training listeners, without their speakers' sound.
+
+    Ours.
+
+    Args:
+        clips: rows.
+
+    Returns:
+        list of float32 (L, 70).
+    """
+    return [
+        torch.as_tensor(to_motion(load_mat(clip.listener_mat)[0]), dtype=torch.float32)
+        for clip in clips
+    ]
+
+
+def read_oracle(folder, held):
+    r"""What data_tools.oracle wrote, if it did.
+
+    Ours.
+
+    Args:
+        folder: the data.
+        held: HeldOut.
+
+    Returns:
+        Oracle, or None where a clip has no file.
+
+    Raises:
+        ValueError: a file is of another length than its clip.
+    """
+    found = Oracle([], [], [])
+    for clip, real in zip(held.clips, held.real):
+        path = Path(folder) / "oracle" / f"{clip.audio.stem}.npz"
+        if not path.exists():
+            return None
+        with np.load(path) as values:
+            motion = values["motion"][:, : len(real)]
+            if motion.shape[1:] != real.shape:
+                raise ValueError(f"{path}: {motion.shape[1]} frames; the clip has {len(real)}")
+            found.motion.append(motion)
+            found.phrase_ends.append(values["phrase_ends"])
+            found.nod_size.append(float(values["nod_size"]))
+    return found
+
+
+def draw(method, held, samples, seed=0, folder=None, progress=None):
+    r"""K responses of a method to every held-out clip.
+
+    Ours: clip by clip from a generator of its own, so that a subset of clips gives the same draws.
+
+    Args:
+        method: Method.
+        held: HeldOut.
+        samples: K.
+        seed: of the draws.
+        folder: where draws are kept, or None.
+        progress: function of (clips done, clips in all), or None.
+
+    Returns:
+        Drawn.
+
+    Raises:
+        ValueError: a response is not (K, L, 70) or holds a number that is not finite.
+    """
+    motions, frames, seconds = [], 0, 0.0
+    count = 1 if method.deterministic else samples
+    for i, clip in enumerate(held.clips):
+        key = f"{method.key} K {count} seed {seed} frames {len(held.real[i])}"
+        path = folder and Path(folder) / file_name(method.name) / f"{clip.audio.stem}.npz"
+        kept = _kept(path, key) if method.key else None
+        if kept is None:
+            generator = torch.Generator().manual_seed(seed * 1_000_003 + clip.row)
+            began = time.perf_counter()
+            motion = method.respond(held.condition(i, method.identity), count, generator)
+            kept = motion.numpy(), time.perf_counter() - began
+            check_response(f"{method.name}, {clip.audio.stem}", kept[0], count, len(held.real[i]))
+            if path and method.key:
+                with atomic(path) as temporary:
+                    np.savez(temporary, motion=kept[0], seconds=kept[1], key=np.array(key))
+        motions.append(kept[0])
+        frames, seconds = frames + count * len(held.real[i]), seconds + float(kept[1])
+        if progress:
+            progress(i + 1, len(held.clips))
+    return Drawn(motions, frames / 30 / seconds if method.key else float("nan"))
+
+
+def file_name(name):
+    r"""A method's name as a folder's.
+
+    Ours.
+
+    Args:
+        name: any text.
+
+    Returns:
+        Letters, digits, dots and dashes.
+    """
+    return re.sub(r"[^\w.-]+", "_", name).strip("_")
+
+
+def check_response(name, motion, samples, length):
+    r"""Refuse what the metrics could not judge.
+
+    Ours.
+
+    Args:
+        name: method and clip, for the message.
+        motion: numpy.
+        samples: K.
+        length: L.
+
+    Raises:
+        ValueError: the shape is not (K, L, 70), or a number is not finite.
+    """
+    if motion.shape != (samples, length, 70):
+        wanted = (samples, length, 70)
+        raise ValueError(f"{name}: response of shape {motion.shape}; allowed: {wanted}")
+    bad = int((~np.isfinite(motion)).sum())
+    if bad:
+        raise ValueError(f"{name}: {bad} of {motion.size} numbers are not finite; allowed: none")
+
+
+def _kept(path, key):
+    """(motion, seconds) of a file that was drawn in the same way, or None."""
+    if path is None or not path.exists():
+        return None
+    with np.load(path) as values:
+        if str(values["key"]) != key:
+            return None
+        return values["motion"], float(values["seconds"])

@@ -1,0 +1,455 @@
+r"""Denoising diffusion of motion coefficients (Sec. 3.1, Eq. 1-4).
+
+t runs 1..T as printed. Every table has T + 1 entries in float64; entry 0 is the clean data, so
+alphas_cumprod[0] = 1, posterior_variance[1] = 0, and no line needs a shifted table or a special
+case. (Libraries that count from 0 keep the value of step t at index t - 1.)
+The predictor is any eps_model(x_t, t, cond) -> noise of x_t's shape. Nothing is clamped.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+
+
+def linear_beta_schedule(T):
+    r"""beta_t from 0.1/T to 20/T in equal steps: 1e-4 .. 0.02 at T = 1000.
+
+    Ours: the paper prints no schedule; at T = 1000 this is Ho et al.'s. The ends move with T, so
+    sqrt(bar_alpha_T) <= exp(-5.025) = 0.0066 for every T. At T <= 20 the last beta would reach 1;
+    there each step takes its share of the same noise in continuous time, 1 - exp(-integral).
+
+    Args:
+        T: number of diffusion steps, >= 1.
+
+    Returns:
+        (T,) float64, each in (0, 1).
+
+    Raises:
+        ValueError: T is below 1.
+    """
+    _check_steps(T)
+    if T > 20:
+        return torch.linspace(0.1, 20, T, dtype=torch.float64) / T
+    middle = (torch.arange(1, T + 1, dtype=torch.float64) - 0.5) / T
+    return 1 - torch.exp(-(0.1 + 19.9 * middle) / T)
+
+
+def cosine_beta_schedule(T):
+    r"""beta_t such that bar_alpha_t = cos^2(pi/2 (t/T + s)/(1 + s)), s = 0.008.
+
+    Ours: the paper prints no schedule; this is iDDPM's. The last beta would be 1; it is capped at
+    0.999, and at 0.99995 for T <= 4, where 0.999 would leave more than 0.01 of the signal.
+
+    Args:
+        T: number of diffusion steps, >= 1.
+
+    Returns:
+        (T,) float64, each in (0, 1).
+
+    Raises:
+        ValueError: T is below 1.
+    """
+    _check_steps(T)
+    time = torch.arange(T + 1, dtype=torch.float64) / T
+    signal = torch.cos((time + 0.008) / 1.008 * math.pi / 2) ** 2
+    return (1 - signal[1:] / signal[:-1]).clamp(max=0.999 if T > 4 else 0.99995)
+
+
+def spaced_steps(T, count, power=2.0):
+    r"""t_i = T (i/n)^p, i = 1 .. n: the steps of a short DDIM walk, closer together near the data.
+
+    Ours: the paper samples with all T. With few steps DDIM narrows what it draws; spacing them by
+    the square loses about half as much as even spacing does.
+
+    Args:
+        T: diffusion steps of the model.
+        count: n, how many to take, 1 .. T.
+        power: p, >= 1; 1 is even spacing.
+
+    Returns:
+        List of t, falling from T, each once; fewer than n where several round to one.
+
+    Raises:
+        ValueError: count or power is not allowed.
+    """
+    if not 1 <= count <= T:
+        raise ValueError(f"steps is {count}; allowed: 1 .. T = {T}")
+    if power < 1:
+        raise ValueError(f"power is {power}; allowed: >= 1")
+    return sorted({max(1, round(T * (i / count) ** power)) for i in range(1, count + 1)})[::-1]
+
+
+class ReverseStep(NamedTuple):
+    r"""One step of a sampler: x_s = x_scale x_t + eps_scale eps + std z + turn (x_0 - x_0').
+
+    x_0 is what eps implies, x_0' what the step before it implied.
+    """
+
+    t: int
+    x_scale: float
+    eps_scale: float
+    std: float
+    turn: float = 0.0
+
+
+class GaussianDiffusion:
+    r"""The tables of a variance schedule and every formula that reads them.
+
+    Paper: Sec. 3.1.
+
+    Args:
+        betas: (T,) variances of the T forward steps, each in (0, 1).
+        variance: posterior (tilde beta_t) | beta: the constant Sigma_theta of the chain.
+
+    Raises:
+        ValueError: betas are not a vector inside (0, 1), or the variance is unknown.
+    """
+
+    def __init__(self, betas, variance="posterior"):
+        betas = torch.as_tensor(betas, dtype=torch.float64)
+        if betas.dim() != 1 or len(betas) == 0:
+            raise ValueError(f"betas have shape {tuple(betas.shape)}; allowed: (T,) with T >= 1")
+        if not bool(((betas > 0) & (betas < 1)).all()):
+            low, high = betas.min().item(), betas.max().item()
+            raise ValueError(f"betas span {low} .. {high}; allowed: inside (0, 1)")
+        if variance not in ("posterior", "beta"):
+            raise ValueError(f"variance {variance!r} is unknown; allowed: posterior, beta")
+        self.T = len(betas)
+        # q(x_t | x_{t-1}) and q(x_t | x_0); entry 0 is the clean data
+        self.betas = torch.cat([betas.new_zeros(1), betas])  # (T + 1,)
+        self.alphas = 1 - self.betas
+        self.alphas_cumprod = self.alphas.cumprod(0)
+        self.noise_variance = 1 - self.alphas_cumprod  # of x_t given x_0
+        # q(x_{t-1} | x_t, x_0)
+        kept = self.noise_variance[:-1] / self.noise_variance[1:]  # (T,)
+        self.posterior_variance = torch.cat([betas.new_zeros(1), self.betas[1:] * kept])
+        # Sigma_theta of p_theta(x_{t-1} | x_t), a constant for each t
+        self.chain_variance = self.posterior_variance if variance == "posterior" else self.betas
+
+    def to(self, device):
+        r"""Keep the tables on a device, so that training there copies nothing.
+
+        Args:
+            device: where x_0 and t will be.
+
+        Returns:
+            This object.
+        """
+        for name, table in vars(self).items():
+            if torch.is_tensor(table):
+                setattr(self, name, table.to(device))
+        return self
+
+    def q_sample(self, x_0, t, noise):
+        r"""Draw x_t ~ q(x_t | x_0) = N(sqrt(bar_alpha_t) x_0, (1 - bar_alpha_t) I).
+
+        Paper: Sec. 3.1, closed form of Eq. (2); the printed formula lost its bars.
+
+        Args:
+            x_0: (B, L, D) clean coefficients [unit variance per dimension].
+            t: (B,) int64 in 0..T [diffusion steps]; 0 returns x_0.
+            noise: (B, L, D) standard normal.
+
+        Returns:
+            (B, L, D), in x_0's dtype.
+
+        Raises:
+            ValueError: x_0 and noise differ in shape, or t is outside 0..T.
+        """
+        if x_0.shape != noise.shape:
+            raise ValueError(f"noise {tuple(noise.shape)} must have x_0's {tuple(x_0.shape)}")
+        signal = self._at(self.alphas_cumprod.sqrt(), t, x_0)
+        return signal * x_0 + self._at(self.noise_variance.sqrt(), t, x_0) * noise
+
+    def noise_loss(self, eps_model, x_0, cond, generator, by_quartile=False, weights=None):
+        r"""E |eps - eps_theta(x_t, t, input)|^2 over uniform t, as a mean per element.
+
+        Paper: Eq. (3). Ours: the printed norm is a sum; the mean differs by the constant L D and
+        does not depend on how long a clip is. Frames outside cond.mask count for nothing.
+
+        Args:
+            eps_model: eps_model(x_t, t, cond) -> (B, L, D).
+            x_0: (B, L, D) clean coefficients.
+            cond: what eps_model is given; its mask (B, L), if any, marks the real frames.
+            generator: source of t and of the noise.
+            by_quartile: also return the loss per quarter of 1..T.
+            weights: (T + 1,), what an error at each t counts; None, all alike, as printed.
+
+        Returns:
+            Scalar loss; with by_quartile (loss, (4,)), NaN for a quarter that was not drawn.
+        """
+        t = _randint(1, self.T, len(x_0), generator, x_0.device)
+        noise = _randn(x_0.shape, generator, x_0)
+        eps = eps_model(self.q_sample(x_0, t, noise), t, cond)
+        error = ((noise - eps) ** 2).mean(-1)  # (B, L)
+        if weights is not None:
+            error = error * _per_clip(weights.to(t.device)[t], error)
+        mask = getattr(cond, "mask", None)
+        real = torch.ones_like(error) if mask is None else mask.to(error)  # (B, L) of 0 and 1
+        if mask is not None:
+            error = error.masked_fill(~mask, 0)
+        loss = error.sum() / real.sum()
+        if not by_quartile:
+            return loss
+        quarter = (t - 1) * 4 // self.T  # (B,) in 0..3
+        sums, counts = (
+            error.new_zeros(4).index_add(0, quarter, frames.detach().sum(1))
+            for frames in (error, real)
+        )
+        return loss, sums / counts
+
+    def p_mean(self, x_t, t, eps):
+        r"""mu_theta = (x_t - (1 - alpha_t)/sqrt(1 - bar_alpha_t) eps) / sqrt(alpha_t).
+
+        Paper: Eq. (4).
+
+        Args:
+            x_t: (B, L, D) noisy coefficients.
+            t: (B,) int64 in 1..T [diffusion steps].
+            eps: (B, L, D) predicted noise.
+
+        Returns:
+            (B, L, D) mean of p_theta(x_{t-1} | x_t).
+
+        Raises:
+            ValueError: t is outside 1..T.
+        """
+        share = self._at((1 - self.alphas) / self.noise_variance.sqrt(), t, x_t, first=1)
+        return (x_t - share * eps) / self._at(self.alphas.sqrt(), t, x_t, first=1)
+
+    def ddim_mean(self, x_t, t, s, eps, eta):
+        r"""sqrt(bar_alpha_s) x_0 + sqrt(1 - bar_alpha_s - std^2) eps, x_0 as eps implies it.
+
+        Ours: DDIM's mean of x_s given x_t, for any s < t; std is that of ddim_std.
+
+        Args:
+            x_t: (B, L, D) noisy coefficients.
+            t: (B,) int64 in 1..T [diffusion steps].
+            s: (B,) int64 in 0..T - 1, below t [diffusion steps].
+            eps: (B, L, D) predicted noise.
+            eta: share of the posterior's standard deviation, in [0, 1].
+
+        Returns:
+            (B, L, D) mean of x_s.
+
+        Raises:
+            ValueError: t or s is outside the tables.
+        """
+        signal, noise = self.alphas_cumprod.sqrt(), self.noise_variance.sqrt()
+        x_0 = x_t - self._at(noise, t, x_t, first=1) * eps
+        x_0 = x_0 / self._at(signal, t, x_t, first=1)
+        kept = self.noise_variance[s] - self.ddim_std(t, s, eta) ** 2  # noise that stays eps
+        kept = _per_clip(kept.clamp(min=0).sqrt(), x_t)
+        return self._at(signal, s, x_t) * x_0 + kept * eps
+
+    def ddim_std(self, t, s, eta):
+        r"""eta sqrt((1 - bar_alpha_s)/(1 - bar_alpha_t)) sqrt(1 - bar_alpha_t/bar_alpha_s).
+
+        Ours: DDIM. At eta = 1 and s = t - 1 its square is the posterior variance of Eq. (1).
+
+        Args:
+            t: (B,) int64 in 1..T [diffusion steps].
+            s: (B,) int64 below t [diffusion steps].
+            eta: 0 is deterministic, 1 the noise of the chain.
+
+        Returns:
+            (B,) float64.
+        """
+        remaining = self.noise_variance[s] / self.noise_variance[t]
+        added = 1 - self.alphas_cumprod[t] / self.alphas_cumprod[s]
+        return eta * (remaining * added).sqrt()
+
+    def second_order(self, t, s):
+        r"""(sqrt(bar_alpha_s) - sqrt(1 - bar_alpha_s) e^-l_t) h / (2 h'), what a turn of x_0 adds.
+
+        Ours: DPM-Solver++(2M). l_t = log sqrt(bar_alpha_t / (1 - bar_alpha_t)), h = l_s - l_t, h'
+        that of the step before. DDIM takes x_0 for constant over a step, and so draws too narrow
+        a law; here it changes as it did over the last one. Not in the first step, which has none,
+        nor in the last, which only reads x_0 off.
+
+        Args:
+            t: (n,) int64 falling [diffusion steps].
+            s: (n,) int64, where each step leads; the last to 0.
+
+        Returns:
+            (n,) float64.
+        """
+        signal, noise = self.alphas_cumprod.sqrt(), self.noise_variance.sqrt()
+        level = (signal / noise).log()
+        h = level[s] - level[t]  # the last one is infinite
+        turn = torch.zeros_like(h)
+        gained = signal[s] - noise[s] * signal[t] / noise[t]
+        turn[1:-1] = (gained[1:] * h[1:] / (2 * h[:-1]))[:-1]
+        return turn
+
+    def reverse_steps(self, steps=None, eta=1.0, order=1):
+        r"""The sampler as a list of affine steps, worked out in float64 before the loop.
+
+        Eq. (4) and DDIM's mean are linear in (x_t, eps), so their two coefficients are their
+        values at (1, 0) and (0, 1): each formula is still written once.
+
+        Args:
+            steps: None, Eq. (1)'s chain T..1; n, the n steps round(T i/n); or the t themselves.
+            eta: noise of DDIM in [0, 1]; the chain does not read it.
+            order: 1, DDIM; 2, each step also looks at the one before (see second_order).
+
+        Returns:
+            List of ReverseStep, t falling, the last one without noise.
+
+        Raises:
+            ValueError: steps are not among 1..T, eta is outside [0, 1], or order is not allowed.
+        """
+        _check_walk(steps, eta, order)
+        t = torch.tensor(self._times(steps), device=self.betas.device)  # (n,) falling
+        s = torch.cat([t[1:], t.new_zeros(1)])
+        one, zero = torch.ones_like(self.betas[t]), torch.zeros_like(self.betas[t])
+        if steps is None:
+            std = self.chain_variance[t].sqrt()
+            x_scale, eps_scale = self.p_mean(one, t, zero), self.p_mean(zero, t, one)
+        else:
+            std = self.ddim_std(t, s, eta)
+            x_scale = self.ddim_mean(one, t, s, zero, eta)
+            eps_scale = self.ddim_mean(zero, t, s, one, eta)
+        std[-1] = 0  # nothing is added to x_0
+        turn = self.second_order(t, s) if order == 2 else zero
+        rows = zip(*(x.tolist() for x in (t, x_scale, eps_scale, std, turn)))
+        return [ReverseStep(*row) for row in rows]
+
+    @torch.no_grad()
+    def sample(
+        self,
+        eps_model,
+        shape,
+        cond,
+        generator,
+        steps=None,
+        eta=1.0,
+        progress=None,
+        known=None,
+        held=None,
+        device=None,
+        dtype=torch.float32,
+        order=1,
+    ):
+        r"""Draw x_0 ~ p_theta by walking x_T ~ N(0, I) back to x_0.
+
+        Paper: Eq. (1). Ours: DDIM when steps is given; held frames, whose noise is known and not
+        predicted: at every t they are draws of q(x_t | known) (the posterior variance given), and
+        they end as known.
+
+        Args:
+            eps_model: eps_model(x_t, t, cond) -> noise of x_t's shape.
+            shape: (B, L, D) of the result.
+            cond: handed to eps_model.
+            generator: source of x_T and of every step's noise.
+            steps: None, the chain; an integer or the t themselves, DDIM (see reverse_steps).
+            eta: noise of DDIM, 0 none .. 1 the chain's.
+            progress: None or progress(done, total), called after each step.
+            known: (B, L, D) or broadcastable, clean values of the held frames.
+            held: bool, broadcastable to (B, L, 1): frames that are known.
+            device: where to sample; the generator's by default.
+            dtype: of the result.
+            order: of the walk, 1 or 2 (see reverse_steps).
+
+        Returns:
+            (B, L, D).
+
+        Raises:
+            ValueError: steps, eta or order are not allowed, or only one of known and held is given.
+        """
+        if (known is None) != (held is None):
+            raise ValueError("known and held: one is None; allowed: both or neither")
+        plan = self.reverse_steps(steps, eta, order)
+        like = torch.empty(0, device=device or generator.device, dtype=dtype)
+        x = _randn(shape, generator, like)
+        times = torch.tensor([step.t for step in plan], device=like.device)
+        signal = self.alphas_cumprod.sqrt().tolist()
+        noise_std = self.noise_variance.sqrt().tolist()
+        if held is not None:
+            x = torch.where(held, signal[plan[0].t] * known + noise_std[plan[0].t] * x, x)
+        x_0 = None  # as the last step implied it
+        for done, step in enumerate(plan):
+            eps = eps_model(x, times[done].expand(shape[0]), cond)
+            if held is not None:
+                eps = torch.where(held, (x - signal[step.t] * known) / noise_std[step.t], eps)
+            if order == 2:
+                before, x_0 = x_0, (x - noise_std[step.t] * eps) / signal[step.t]
+            x = (step.x_scale * x).add_(eps, alpha=step.eps_scale)
+            if step.turn:
+                x.add_(x_0 - before, alpha=step.turn)
+            if step.std > 0:
+                x.add_(_randn(shape, generator, like), alpha=step.std)
+            if progress is not None:
+                progress(done + 1, len(plan))
+        return x if held is None else torch.where(held, known, x)
+
+    def _times(self, steps):
+        """The t that a sampler visits, falling."""
+        if steps is None:
+            return list(range(self.T, 0, -1))
+        if isinstance(steps, int):
+            if not 1 <= steps <= self.T:
+                raise ValueError(f"steps is {steps}; allowed: 1 .. T = {self.T}")
+            return [round(self.T * i / steps) for i in range(steps, 0, -1)]
+        times = sorted({int(t) for t in steps}, reverse=True)
+        if not times or times[0] > self.T or times[-1] < 1:
+            raise ValueError(f"steps visit {times}; allowed: one or more of 1 .. T = {self.T}")
+        return times
+
+    def _at(self, table, t, x, first=0):
+        """Entries of a table at t, in x's dtype, shaped to multiply x."""
+        if t.device.type == "cpu" and not first <= int(t.min()) <= int(t.max()) <= self.T:
+            low, high = int(t.min()), int(t.max())
+            raise ValueError(f"t spans {low} .. {high}; allowed: {first} .. T = {self.T}")
+        return _per_clip(table.to(t.device)[t], x)
+
+
+def build(config):
+    r"""The diffusion that a config asks for.
+
+    Args:
+        config: MotionConfig; reads schedule, T and variance.
+
+    Returns:
+        GaussianDiffusion.
+
+    Raises:
+        ValueError: the schedule is unknown.
+    """
+    schedules = {"linear": linear_beta_schedule, "cosine": cosine_beta_schedule}
+    if config.schedule not in schedules:
+        allowed = ", ".join(schedules)
+        raise ValueError(f"schedule {config.schedule!r} is unknown; allowed: {allowed}")
+    return GaussianDiffusion(schedules[config.schedule](config.T), config.variance)
+
+
+def _check_steps(T):
+    if T < 1:
+        raise ValueError(f"T is {T}; allowed: >= 1")
+
+
+def _check_walk(steps, eta, order):
+    if not 0 <= eta <= 1:
+        raise ValueError(f"eta is {eta}; allowed: 0 .. 1")
+    if order not in (1, 2) or (order == 2 and (steps is None or eta)):
+        raise ValueError(
+            f"order is {order} with {steps} steps and eta {eta}; allowed: 1, or 2 "
+            "with a number of steps and eta 0"
+        )
+
+
+def _per_clip(values, x):
+    """(B,) in x's dtype, shaped to multiply x (B, ...)."""
+    return values.to(x.dtype).view(-1, *[1] * (x.dim() - 1))
+
+
+def _randn(shape, generator, like):
+    """Standard normal drawn on the generator's device, moved to like's device and dtype."""
+    return torch.randn(shape, generator=generator, device=generator.device).to(like)
+
+
+def _randint(low, high, count, generator, device):
+    """Uniform integers low..high, both included, drawn on the generator's device."""
+    drawn = torch.randint(low, high + 1, (count,), generator=generator, device=generator.device)
+    return drawn.to(device)

@@ -1,0 +1,166 @@
+r"""The generator of listener motion: data statistics + noise predictor + diffusion in one module.
+
+Everything outside speaks raw units (radians, Deep3D's coefficients, dB); everything inside speaks
+standard deviations. The statistics are buffers, so a checkpoint cannot be used without its own.
+What is diffused is the motion's deviation from the portrait's coefficients (config.relative): where
+a face rests is known from the picture, and a network that must say it again says it inexactly.
+"""
+
+import torch
+from torch import nn
+
+from mfr.config import ATTITUDES, AUDIO_DIM, COEFFICIENT_DIM
+from mfr.face.coefficients import Statistics
+from mfr.motion import diffusion, fam
+from mfr.motion.clips import ClipDenoiser
+from mfr.motion.guidance import VelocityPredictor
+
+
+class MotionModel(nn.Module):
+    r"""p(listener motion | speaker, portrait, attitude).
+
+    Paper: Sec. 3.1, 3.2.
+
+    Args:
+        config: MotionConfig.
+    """
+
+    def __init__(self, config):
+        super().__init__()
+        self.config = config
+        self.network = fam.build(config)
+        self.diffusion = diffusion.build(config)
+        # x_0, the motion or its deviation from the portrait's coefficients; and those themselves
+        self.listener = Statistics(torch.zeros(COEFFICIENT_DIM), torch.ones(COEFFICIENT_DIM))
+        self.reference = Statistics(torch.zeros(COEFFICIENT_DIM), torch.ones(COEFFICIENT_DIM))
+        self.speaker = Statistics(torch.zeros(COEFFICIENT_DIM), torch.ones(COEFFICIENT_DIM))
+        self.audio = Statistics(torch.zeros(AUDIO_DIM), torch.ones(AUDIO_DIM))
+
+    def fit(self, data):
+        r"""Remember the statistics of the training clips.
+
+        Args:
+            data: MotionData.
+        """
+        origin = [x[:1] if self.config.relative else 0 for x in data.listener]  # as portraits show
+        self.listener = Statistics.fit(x - o for x, o in zip(data.listener, origin))
+        # of all frames: a portrait may smile though no clip begins with a smile
+        self.reference = Statistics.fit(data.listener)
+        self.speaker, self.audio = Statistics.fit(data.speaker), Statistics.fit(data.audio)
+
+    @property
+    def eps_model(self):
+        r"""eps_theta: the network, or its output read as a velocity (config.prediction)."""
+        if self.config.prediction == "noise":
+            return self.network
+        return VelocityPredictor(self.network, self.diffusion, self.config.largest_weight)
+
+    def _origin(self, cond):
+        """(B, 1, 70) raw coefficients from which the motion is counted, or 0."""
+        return cond.reference[:, None] if self.config.relative else 0
+
+    def _begins_with(self, cond):
+        """Known coefficients (1, 1, 70) and the frame that is held at them (1, L, 1), or None."""
+        if not self.config.from_portrait:
+            return None, None
+        known = self.listener.normalise(cond.reference[:, None] - self._origin(cond))
+        first = torch.arange(cond.speaker.shape[1], device=known.device) == 0
+        return known, first[None, :, None]
+
+    def standardised(self, cond):
+        r"""A raw Condition as the network wants it.
+
+        Args:
+            cond: Condition in raw units.
+
+        Returns:
+            Condition in standard deviations; without the reference where the config has none.
+        """
+        return cond._replace(
+            audio=self.audio.normalise(cond.audio),
+            speaker=self.speaker.normalise(cond.speaker),
+            reference=self.reference.normalise(cond.reference) if self.config.reference else None,
+        )
+
+    def loss(self, listener, cond, generator, by_quartile=False):
+        r"""Eq. (3) on raw data; the attitude of some clips is dropped for guidance.
+
+        Ours: a velocity's own error counts where the network puts out one; while training,
+        listener and speaker are blurred.
+
+        Args:
+            listener: (B, L, 70) raw motion.
+            cond: Condition in raw units.
+            generator: source of t, noise and of which attitudes are dropped.
+            by_quartile: also return the loss per quarter of t.
+
+        Returns:
+            Scalar; with by_quartile (scalar, (4,)).
+        """
+        cond = fam.drop_attitude(cond, self.config.attitude_dropout, generator)
+        x_0 = self.listener.normalise(listener - self._origin(cond))
+        cond = self.standardised(cond)
+        if self.training:
+            cond = fam.blur_listener(cond, self.config.listener_noise, generator)
+        cond = self.network.prepare(cond, generator if self.training else None)
+        weights = getattr(self.eps_model, "weights", None)
+        return self.diffusion.noise_loss(self.eps_model, x_0, cond, generator, by_quartile, weights)
+
+    @torch.no_grad()
+    def sample(self, cond, samples, generator, steps=None, guidance=None, eta=None, progress=None):
+        r"""Draw several responses to one clip, all its windows denoised together.
+
+        Paper: Eq. (1), Sec. 3.3.
+
+        Args:
+            cond: Condition of one clip in raw units: audio (1, L, 45), speaker (1, L, 70),
+                identity (1, V), reference (1, 70), attitude (1, 3); L of any length.
+            samples: K.
+            generator: torch.Generator on the module's device.
+            steps: DDIM steps; None takes the config's, 0 the whole chain of Eq. (1).
+            guidance: weight of the attitude; None takes the config's, 1 is none.
+            eta: noise of DDIM, 0 .. 1; None takes the config's.
+            progress: progress(done, total), or None.
+
+        Returns:
+            (K, L, 70) in raw units.
+        """
+        steps = self.config.sample_steps if steps is None else steps
+        guidance = self.config.guidance if guidance is None else guidance
+        eta = self.config.sample_eta if eta is None else eta
+        denoiser = ClipDenoiser(
+            self.eps_model,
+            self.standardised(cond),
+            self.config.window,
+            self.config.stride,
+            guidance=guidance,
+            past=self.config.past,
+        )
+        shape = (samples, cond.speaker.shape[1], COEFFICIENT_DIM)
+        walk = diffusion.spaced_steps(self.config.T, steps, self.config.spacing) if steps else None
+        known, held = self._begins_with(cond)
+        order = self.config.sample_order if steps and not eta else 1
+        x_0 = self.diffusion.sample(
+            denoiser, shape, None, generator, walk, eta, progress, known, held, order=order
+        )
+        return self.listener.denormalise(x_0) + self._origin(cond)
+
+
+def one_hot(attitudes):
+    r"""F_l^att, attitudes as one-hot rows.
+
+    Paper: Sec. 4.1.3.
+
+    Args:
+        attitudes: B names among ATTITUDES; "" is an unknown attitude and gives a zero row.
+
+    Returns:
+        (B, 3) float32.
+
+    Raises:
+        ValueError: an attitude is none of them.
+    """
+    for name in attitudes:
+        if name and name not in ATTITUDES:
+            raise ValueError(f"attitude {name!r} is unknown; allowed: {', '.join(ATTITUDES)}")
+    return torch.tensor([[float(name == one) for one in ATTITUDES] for name in attitudes])

@@ -1,0 +1,133 @@
+r"""A head as an ellipsoid before Deep3DFaceRecon's camera: which point of it does a pixel show?
+
+Ours. Pictures are measured in halves of the frame from its middle, x to the right and y downward,
+as grid_sample has it; head points in Deep3DFaceRecon's head coordinates, x to the image's right, y
+up, z towards the camera, a face about 2 units tall. The chart is the head seen from the front: a
+square map whose places are (x, y) of a head point.
+"""
+
+import torch
+from torch.nn import functional as F
+
+from mfr.config import IMAGE_SIZE
+from mfr.face.coefficients import CAMERA_Z, FOCAL, MOTION_ANGLE, MOTION_TRANS, rotation_matrix
+
+ZOOM = FOCAL / (IMAGE_SIZE / 2)  # focal length in halves of the frame, the crop at scale 1
+CENTRE = (0.0, 0.07, -0.60)  # of the ellipsoid
+RADII = (0.72, 1.12, 0.86)
+NECK = (0.0, -0.8, -0.6)  # joint of head and body
+CHART_HALF = (1.0, 1.5)  # half the chart's extent in x and y
+
+
+def pixel_grid(side, like):
+    r"""Pixel centres of a square picture, in halves of the frame from its middle.
+
+    Ours: x to the right, y downward, as grid_sample has it.
+
+    Args:
+        side: pixels.
+        like: tensor whose dtype and device are taken.
+
+    Returns:
+        (side, side, 2).
+    """
+    axis = (torch.arange(side, dtype=like.dtype, device=like.device) + 0.5) * 2 / side - 1
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    return torch.stack([x, y], -1)
+
+
+def head_points(coefficients, places):
+    r"""Where the rays of pixels meet the head's ellipsoid, in head coordinates.
+
+    Ours. A ray that misses gives its point nearest to the ellipsoid.
+
+    Args:
+        coefficients: (B, 70), of which angle and trans count.
+        places: (h, w, 2) pixels, in halves of the frame.
+
+    Returns:
+        (points (B, h, w, 3), rays (B, h, w, 3) towards the scene per unit of depth,
+        distance (B, h, w) of the ray from the centre [radii]; below 1 it hits).
+    """
+    rotation = rotation_matrix(coefficients[:, MOTION_ANGLE])  # (B, 3, 3)
+    eye = torch.tensor([0, 0, CAMERA_Z]).to(coefficients) - coefficients[:, MOTION_TRANS]  # (B, 3)
+    eye = _turn(eye[:, None, None], rotation.transpose(1, 2))  # (B, 1, 1, 3): R^T p
+    ray = torch.cat([places / ZOOM, -torch.ones_like(places[..., :1])], -1)
+    ray = _turn((ray * ray.new_tensor([1, -1, 1]))[None], rotation.transpose(1, 2))
+    radii = ray.new_tensor(RADII)
+    o, d = (eye - ray.new_tensor(CENTRE)) / radii, ray / radii  # a unit sphere from here on
+    a, b, c = (d * d).sum(-1), (o * d).sum(-1), (o * o).sum(-1)
+    miss = (c - b * b / a).clamp(min=0)  # squared distance of the line from the centre
+    depth = (-b - (a * (1 - miss)).clamp(min=0).sqrt()) / a
+    return eye + depth[..., None] * ray, ray, miss.sqrt()
+
+
+def _turn(points, rotation):
+    """R p of points (B, h, w, 3); written as sums, which autocast leaves in full precision."""
+    return (points[..., None, :] * rotation[:, None, None]).sum(-1)
+
+
+def place_points(coefficients, points):
+    r"""Where points of the head are seen.
+
+    Ours.
+
+    Args:
+        coefficients: (B, 70).
+        points: (B, h, w, 3) in head coordinates.
+
+    Returns:
+        (B, h, w, 2), in halves of the frame.
+    """
+    rotation = rotation_matrix(coefficients[:, MOTION_ANGLE])
+    world = _turn(points, rotation) + coefficients[:, None, None, MOTION_TRANS]
+    x, y, z = world.unbind(-1)
+    return torch.stack([x, -y], -1) * ZOOM / (CAMERA_Z - z)[..., None]
+
+
+def chart_place(points):
+    r"""Head points to places on the chart, as grid_sample has them.
+
+    Ours.
+
+    Args:
+        points: (..., 3) in head coordinates.
+
+    Returns:
+        (..., 2), within [-1, 1] on the chart.
+    """
+    return points[..., :2] / points.new_tensor([CHART_HALF[0], -CHART_HALF[1]])
+
+
+def sample(x, places):
+    r"""Bilinear reading of maps at places, edges repeated.
+
+    Ours: a zero flow reads every pixel itself; PIRenderer's mixed corner rules do not.
+
+    Args:
+        x: (B, C, h, w).
+        places: (B, h', w', 2), in halves of the map.
+
+    Returns:
+        (B, C, h', w').
+    """
+    return F.grid_sample(x, places, padding_mode="border", align_corners=False)
+
+
+def chart_points(side, like):
+    r"""The front of the ellipsoid at the centres of the chart's cells.
+
+    Ours.
+
+    Args:
+        side: cells.
+        like: (B, ...) tensor whose batch, dtype and device are taken.
+
+    Returns:
+        (B, side, side, 3) in head coordinates.
+    """
+    place = pixel_grid(side, like) * like.new_tensor(CHART_HALF)
+    x, y = place[..., 0], -place[..., 1]
+    off = ((x - CENTRE[0]) / RADII[0]) ** 2 + ((y - CENTRE[1]) / RADII[1]) ** 2
+    z = CENTRE[2] + RADII[2] * (1 - off).clamp(min=0).sqrt()
+    return torch.stack([x, y, z], -1).expand(len(like), -1, -1, -1)

@@ -1,0 +1,491 @@
+r"""Coefficients and one portrait to frames: a warping renderer that starts as an exact head turn.
+
+Paper: Sec. 3.3 takes PIRenderer [36]: descriptor -> flow -> edit. Ours keeps that order, with a
+geometric prior that PIRenderer has to learn. Each pixel of a frame is a ray of Deep3DFaceRecon's
+camera; where the ray meets an ellipsoid at the frame's pose there is a point of the head, and the
+same point at the portrait's pose tells which pixel of the portrait to show. A learned basis moves
+that point with the expression, on a chart that is the head seen from the front. Two masks split
+the portrait into layers: what goes with the head, what with the neck's joint as a body does, and
+what stands still. The other networks only correct: a residual flow and new pixels.
+
+encode: once a portrait. forward: a frame each, cost independent of the encoder.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mfr.config import COEFFICIENT_DIM, IMAGE_SIZE
+from mfr.face.coefficients import COEFF_DIM, MOTION_EXP, to_motion
+from mfr.render.head import (
+    NECK,
+    chart_place,
+    chart_points,
+    head_points,
+    pixel_grid,
+    place_points,
+    sample,
+)
+from mfr.render.layers import compose, split
+
+NEAR, FAR = 1.4, 2.0  # distance [radii] at which the surroundings stop following, wholly
+GRID = 64  # side of the head's flow
+CHART = 48  # side of the chart, the head seen from the front
+BASIS = (6, 12, 24, 48)  # sides of the expression basis: coarse ones learn fast, fine ones detail
+EXPRESSIONS = 64
+# What 1 means at the ends of the networks, so that a step of training moves each about alike
+FLOW_UNIT = 0.05  # residual flow: halves of the frame, 6.4 px
+HEAD_UNIT = 0.1  # relief and displacement of the head [Deep3D's units]; shift on the chart
+COLOUR_UNIT = 0.1  # painted pixels
+
+
+class Encoded(NamedTuple):
+    r"""What a portrait leaves for every frame."""
+
+    head: Tensor  # (B, 4, 256, 256), a layer of the portrait: colour times share, share
+    body: Tensor  # (B, 4, 256, 256)
+    still: Tensor  # (B, 3, 256, 256)
+    masks: Tensor  # (B, 2, 128, 128): the shares of head and body
+    fine: Tensor  # (B, 3/4 C, 128, 128)
+    middle: Tensor  # (B, 3/2 C, 64, 64)
+    coarse: Tensor  # (B, C, 32, 32)
+    person: Tensor  # (B, 2 C)
+    shape: Tensor  # (B, 6, 48, 48) on the chart: relief, shift of its parts, own displacement
+    coefficients: Tensor  # (B, 70)
+
+
+class Rendered(NamedTuple):
+    r"""A frame and how it came about."""
+
+    image: Tensor  # (B, 3, 256, 256) in [0, 1]
+    warped: Tensor  # (B, 3, 256, 256): the portrait's layers moved, nothing painted
+    flow: Tensor  # (B, 2, 128, 128): target pixel -> portrait pixel, in halves of the frame
+
+
+def window_coefficients(coefficients, window):
+    r"""The frames around each frame, the ends repeated.
+
+    Paper: Sec. 3.3; PIRenderer [36] feeds such windows.
+
+    Args:
+        coefficients: (L, 70).
+        window: odd number of frames.
+
+    Returns:
+        (L, window, 70).
+
+    Raises:
+        ValueError: the window is even or not positive.
+    """
+    if window < 1 or window % 2 == 0:
+        raise ValueError(f"window {window} is not allowed; an odd number >= 1 is")
+    length = len(coefficients)
+    offsets = torch.arange(window) - window // 2
+    return coefficients[(torch.arange(length)[:, None] + offsets).clamp(0, length - 1)]
+
+
+def _he(layer, gain=1.0):
+    """The layer with weights that keep the signal's size; torch's own lose half of it a layer."""
+    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    nn.init.zeros_(layer.bias)
+    with torch.no_grad():
+        layer.weight.mul_(gain)
+    return layer
+
+
+def _conv(inputs, outputs, stride=1):
+    """3x3 convolution and rectifier."""
+    return nn.Sequential(_he(nn.Conv2d(inputs, outputs, 3, stride, 1)), nn.ReLU(inplace=True))
+
+
+def _zero(layer):
+    """The layer with zero weights: it adds nothing until it has learned to."""
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def _double(x):
+    """Twice the side, bilinear."""
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+class Block(nn.Module):
+    r"""x + conv(relu(modulate(conv(x)))), the modulation from the descriptor.
+
+    Ours.
+
+    Args:
+        width: channels.
+        descriptor_dim: length of the descriptor; 0 for none.
+    """
+
+    def __init__(self, width, descriptor_dim=0):
+        super().__init__()
+        self.first = _he(nn.Conv2d(width, width, 3, 1, 1))
+        self.second = _he(nn.Conv2d(width, width, 3, 1, 1), 0.3)  # close to the identity at first
+        self.modulate = nn.Linear(descriptor_dim, 2 * width) if descriptor_dim else None
+
+    def forward(self, x, descriptor=None):
+        r"""(B, width, h, w) -> same.
+
+        Args:
+            x: (B, width, h, w).
+            descriptor: (B, descriptor_dim) or None.
+
+        Returns:
+            (B, width, h, w).
+        """
+        y = self.first(x)
+        if self.modulate is not None:
+            scale, shift = self.modulate(descriptor)[..., None, None].chunk(2, 1)
+            y = torch.addcmul(shift, y, 1 + scale)
+        return F.relu(x + self.second(F.relu(y)))
+
+
+class Encoder(nn.Module):
+    r"""The portrait's features at three sizes, a person vector and the shape of the head.
+
+    Ours.
+
+    Args:
+        config: RendererConfig.
+    """
+
+    def __init__(self, config):
+        super().__init__()
+        c = config.width
+        fine, middle = 3 * c // 4, 3 * c // 2
+        self.fine = nn.Sequential(_conv(12, fine), _conv(fine, fine))
+        self.middle = nn.Sequential(_conv(fine, middle, 2), Block(middle))
+        self.coarse = nn.Sequential(
+            _conv(middle, 2 * c, 2), *(Block(2 * c) for _ in range(config.encoder_blocks))
+        )
+        self.deep = nn.Sequential(_conv(2 * c, 2 * c, 2), _conv(2 * c, 2 * c, 2))  # 8x8
+        self.narrow = _he(nn.Conv2d(4 * c, c, 1))
+        self.masks = nn.Sequential(_conv(fine + c, fine), _zero(nn.Conv2d(fine, 8, 3, 1, 1)))
+        self.shape = nn.Sequential(
+            _conv(c, c), _conv(c, c), _conv(c, c), _zero(nn.Conv2d(c, 3, 3, 1, 1))
+        )
+
+    def forward(self, portrait, coefficients):
+        r"""All that the frames need of the portrait.
+
+        Args:
+            portrait: (B, 3, 256, 256) in [0, 1].
+            coefficients: (B, 70), the portrait's own.
+
+        Returns:
+            Encoded; its shape holds what the picture shows: relief and shift.
+        """
+        fine = self.fine(F.pixel_unshuffle(4 * portrait - 2, 2))  # (B, 3/4 C, 128, 128)
+        middle = self.middle(fine)  # (B, 3/2 C, 64, 64)
+        coarse = self.coarse(middle)  # (B, 2 C, 32, 32)
+        deep = self.deep(coarse)
+        around = F.interpolate(deep, scale_factor=4, mode="bilinear", align_corners=False)
+        narrow = self.narrow(torch.cat([coarse, around], 1))  # (B, C, 32, 32)
+        on_chart = sample(narrow, place_points(coefficients, chart_points(CHART, coefficients)))
+        shape = HEAD_UNIT * self.shape(on_chart)  # (B, 3, 48, 48)
+        around = F.interpolate(narrow, scale_factor=4, mode="bilinear", align_corners=False)
+        logits = F.pixel_shuffle(self.masks(torch.cat([fine, around], 1)), 2)
+        masks = (logits + _where_parts_are(coefficients)).sigmoid()  # (B, 2, 256, 256)
+        layers, half = split(portrait, masks), F.avg_pool2d(masks, 2)
+        person = deep.mean((2, 3))
+        return Encoded(*layers, half, fine, middle, narrow, person, shape, coefficients)
+
+
+def _where_parts_are(coefficients):
+    """(B, 2, 256, 256): how likely head and body are in a portrait before anything is learnt."""
+    places = pixel_grid(IMAGE_SIZE, coefficients)
+    _, _, distance = head_points(coefficients, places)
+    below = places[..., 1] - _neck(coefficients)[:, None, None, 1]
+    return torch.stack([12 * (1.35 - distance), 12 * below], 1).clamp(-4, 8)
+
+
+def _neck(coefficients):
+    """(B, 2): where the neck's joint is seen."""
+    joint = coefficients.new_tensor(NECK).expand(len(coefficients), 1, 1, 3)
+    return place_points(coefficients, joint)[:, 0, 0]
+
+
+class Surface(nn.Module):
+    r"""An expression to where the skin has moved, on the chart: linear, as in a face model.
+
+    Ours: Deep3DFaceRecon's expression basis, learnt from pictures. It starts at zero; a step of
+    training moves a coarse map and a fine one alike, so that large motion is found first.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.basis = nn.ModuleList(
+            nn.Linear(EXPRESSIONS, 3 * side * side, bias=False) for side in BASIS
+        )
+        for layer in self.basis:
+            nn.init.zeros_(layer.weight)
+
+    def forward(self, expression):
+        r"""The maps of a batch.
+
+        Args:
+            expression: (B, 64) [std].
+
+        Returns:
+            (B, 3, 48, 48): displacement x, y, z [Deep3D's units].
+        """
+        x = expression.new_zeros(len(expression), 3, BASIS[0] // 2, BASIS[0] // 2)
+        for side, layer in zip(BASIS, self.basis):
+            x = _double(x) + layer(expression).view(-1, 3, side, side)
+        return HEAD_UNIT * x
+
+
+class Motion(nn.Module):
+    r"""Geometry and descriptor to flow, at 128x128.
+
+    Ours: PIRenderer's warping network learns the whole flow, this one the rest of it.
+
+    Args:
+        config: RendererConfig.
+    """
+
+    def __init__(self, config):
+        super().__init__()
+        c = config.width
+        self.surface = Surface()
+        self.follow = nn.Parameter(torch.tensor([0.5, 0.5]))  # of the neck's joint, by the body
+        self.enter = _conv(c + 11, 2 * c)
+        self.blocks = nn.ModuleList(Block(2 * c, config.descriptor_dim) for _ in range(3))
+        self.widen = _conv(2 * c, c)
+        self.flow = _zero(nn.Conv2d(c, 3, 3, 1, 1))
+
+    def head(self, encoded, target, expression):
+        r"""Backward flow of the turned head with its learned relief and expression.
+
+        Ours.
+
+        Args:
+            encoded: Encoded.
+            target: (B, 70) raw coefficients of the frame.
+            expression: (B, 64) of the frame [std].
+
+        Returns:
+            (flow (B, 2, 64, 64) in halves of the frame, head points and their displacement
+            (B, 6, 64, 64) for the network).
+        """
+        places = pixel_grid(GRID, target)
+        points, rays, distance = head_points(target, places)
+        follow = ((FAR - distance) / (FAR - NEAR)).clamp(0, 1)
+        follow = (follow * follow * (3 - 2 * follow))[..., None]  # smooth at both ends
+        relief, shift, own = encoded.shape.split((1, 2, 3), 1)
+        moved = self.surface(expression) - own  # (B, 3, 48, 48)
+        chart = pixel_grid(CHART, target) + shift.permute(0, 2, 3, 1)
+        maps = sample(torch.cat([relief, sample(moved, chart)], 1), chart_place(points))
+        maps = maps.permute(0, 2, 3, 1)  # (B, 64, 64, 4)
+        points = points - maps[..., :1] * rays  # towards the camera
+        source = place_points(encoded.coefficients, points - maps[..., 1:])
+        home = place_points(target, points)  # not `places`: equal poses must cancel to exact zero
+        flow = (source - home) * follow
+        known = torch.cat([points, maps[..., 1:]], -1)
+        return flow.permute(0, 3, 1, 2), known.permute(0, 3, 1, 2)
+
+    def layered(self, encoded, target, head):
+        r"""Head before body before what stands still: how much of each layer a frame shows.
+
+        Ours.
+
+        Args:
+            encoded: Encoded.
+            target: (B, 70) raw coefficients of the frame.
+            head: (B, 2, 64, 64) flow of the head.
+
+        Returns:
+            (flows of head and body (B, 2, 128, 128) each, shares of head, body and of what the
+            portrait hides (B, 3, 128, 128)).
+        """
+        head = _double(head)  # (B, 2, 128, 128)
+        body = self.follow * (_neck(encoded.coefficients) - _neck(target))  # (B, 2)
+        body = body[..., None, None].expand_as(head)
+        covered, figure = encoded.masks[:, :1], _over(*encoded.masks.split(1, 1))
+        in_front = _warp(covered, head)
+        beside, was_covered = _warp(torch.cat([encoded.masks[:, 1:], covered], 1), body).split(1, 1)
+        behind = (1 - in_front) * beside
+        hidden = behind * was_covered + (1 - in_front - behind) * figure
+        return head, body, torch.cat([in_front, behind, hidden], 1)
+
+    def forward(self, encoded, target, expression, descriptor):
+        r"""The flows, how much of each layer is seen, and features for the decoder.
+
+        Args:
+            encoded: Encoded.
+            target: (B, 70) raw coefficients of the frame.
+            expression: (B, 64) of the frame [std].
+            descriptor: (B, descriptor_dim).
+
+        Returns:
+            (flows of head and body (B, 2, 128, 128) each, shares (B, 3, 128, 128), visible
+            (B, 1, 64, 64) in [0, 1], features (B, C, 64, 64)).
+        """
+        head, known = self.head(encoded, target, expression)
+        head, body, shares = self.layered(encoded, target, head)
+        quarter = F.avg_pool2d(_mixed(head, body, shares), 4)
+        seen = _warp(encoded.coarse, quarter)  # (B, C, 32, 32)
+        geometry = [quarter / FLOW_UNIT, F.avg_pool2d(shares, 4), F.avg_pool2d(known, 2)]
+        x = self.enter(torch.cat([seen, *geometry], 1))
+        for block in self.blocks:
+            x = block(x, descriptor)
+        x = self.widen(_double(x))  # (B, C, 64, 64)
+        residual, hidden = self.flow(x).split((2, 1), 1)
+        residual = FLOW_UNIT * _double(residual)
+        return head + residual, body + residual, shares, torch.sigmoid(2 - hidden), x
+
+
+class Renderer(nn.Module):
+    r"""I~_t = renderer(portrait, coefficients around t).
+
+    Paper: Sec. 3.3, in place of PIRenderer [36].
+
+    Args:
+        config: RendererConfig.
+    """
+
+    def __init__(self, config):
+        super().__init__()
+        self.config = config
+        c, d = config.width, config.descriptor_dim
+        fine, middle = 3 * c // 4, 3 * c // 2
+        self.register_buffer("mean", torch.zeros(COEFFICIENT_DIM))
+        self.register_buffer("std", torch.ones(COEFFICIENT_DIM))
+        self.encoder = Encoder(config)
+        self.describe = nn.Sequential(
+            _he(nn.Linear((config.window + 1) * COEFFICIENT_DIM + 2 * c, d)),
+            nn.ReLU(),
+            _he(nn.Linear(d, d)),
+            nn.ReLU(),
+        )
+        self.motion = Motion(config)
+        self.merge = _conv(middle + c, middle)
+        self.edit = Block(middle, d)
+        self.rise = _he(nn.Conv2d(middle, fine, 1))
+        self.paint = nn.Sequential(_conv(2 * fine + 12, fine), _conv(fine, fine))
+        self.colour = _zero(nn.Conv2d(fine, 12, 3, 1, 1))  # 3 channels at 2x2 pixels
+
+    def set_statistics(self, coefficients):
+        r"""Remember mean and std of the training coefficients.
+
+        Args:
+            coefficients: (N, 70).
+        """
+        std = coefficients.std(0)
+        self.mean.copy_(coefficients.mean(0))
+        self.std.copy_(std.clamp(min=1e-3 * std.max().item()))
+
+    def encode(self, portrait, coefficients=None):
+        r"""All that is computed once a portrait.
+
+        Paper: Sec. 3.3; PIRenderer encodes the portrait again for every frame.
+
+        Args:
+            portrait: (B, 3, 256, 256) in [0, 1].
+            coefficients: (B, 257) or (B, 70), the portrait's own; None takes it for the average
+                of the training data, seen from the front.
+
+        Returns:
+            Encoded.
+
+        Raises:
+            ValueError: portrait or coefficients have another shape.
+        """
+        if portrait.shape[1:] != (3, IMAGE_SIZE, IMAGE_SIZE):
+            raise ValueError(f"portrait has shape {tuple(portrait.shape)}; (B, 3, 256, 256) needed")
+        if coefficients is None:
+            coefficients = self.mean.expand(len(portrait), -1)
+        if coefficients.shape[-1] == COEFF_DIM:
+            coefficients = to_motion(coefficients)
+        if coefficients.shape != (len(portrait), COEFFICIENT_DIM):
+            raise ValueError(
+                f"coefficients have shape {tuple(coefficients.shape)}; "
+                f"({len(portrait)}, 70) or ({len(portrait)}, 257) needed"
+            )
+        encoded = self.encoder(portrait, coefficients)
+        own = self.motion.surface(self._expression(coefficients))
+        return encoded._replace(shape=torch.cat([encoded.shape, own], 1))
+
+    def _expression(self, coefficients):
+        """The expression of (B, 70) coefficients in standard deviations."""
+        return ((coefficients - self.mean) / self.std)[:, MOTION_EXP]
+
+    def render(self, encoded, coefficients, paint=True):
+        r"""One frame for each window of coefficients, with its parts.
+
+        Paper: Sec. 3.3.
+
+        Args:
+            encoded: Encoded of batch B, or of batch 1 for B frames of one portrait.
+            coefficients: (B, window, 70), the frame in the middle; or (B, 70), standing still.
+            paint: False leaves it at the warped portrait, which is the first thing to learn.
+
+        Returns:
+            Rendered.
+
+        Raises:
+            ValueError: the coefficients have another shape.
+        """
+        if coefficients.ndim == 2:
+            coefficients = coefficients[:, None].expand(-1, self.config.window, -1)
+        if coefficients.shape[1:] != (self.config.window, COEFFICIENT_DIM):
+            raise ValueError(
+                f"coefficients have shape {tuple(coefficients.shape)}; "
+                f"(B, {self.config.window}, 70) or (B, 70) needed"
+            )
+        encoded = Encoded(*(x.expand(len(coefficients), *x.shape[1:]) for x in encoded))
+        target = coefficients[:, self.config.window // 2]  # (B, 70)
+        away = (coefficients - encoded.coefficients[:, None]) / self.std
+        own = (encoded.coefficients - self.mean) / self.std
+        descriptor = self.describe(torch.cat([away.flatten(1), own, encoded.person], 1))
+        expression = self._expression(target)
+        head, body, shares, visible, x = self.motion(encoded, target, expression, descriptor)
+        warped = compose(_warp(encoded.head, head), _warp(encoded.body, body), encoded.still)
+        flow = _mixed(head, body, shares)
+        if not paint:
+            return Rendered(warped, warped, flow)
+        x = self.merge(torch.cat([_warp(encoded.middle, flow) * visible, x], 1))
+        x = _double(self.rise(self.edit(x, descriptor)))  # (B, 3/4 C, 128, 128)
+        seen = F.pixel_unshuffle(4 * warped - 2, 2)  # (B, 12, 128, 128)
+        x = self.paint(torch.cat([_warp(encoded.fine, flow), seen, x], 1))
+        new = F.pixel_shuffle(self.colour(x), 2)  # (B, 3, 256, 256)
+        return Rendered(warped + COLOUR_UNIT * new, warped, flow)
+
+    def forward(self, encoded, coefficients):
+        r"""One frame for each window of coefficients.
+
+        Paper: Sec. 3.3, I~_t.
+
+        Args:
+            encoded: Encoded of batch B, or of batch 1 for B frames of one portrait.
+            coefficients: (B, window, 70), the frame in the middle; or (B, 70), standing still.
+
+        Returns:
+            (B, 3, 256, 256) in [0, 1].
+        """
+        return self.render(encoded, coefficients).image.clamp(0, 1)
+
+
+def _over(front, back):
+    """Share of two things together, one before the other."""
+    return front + (1 - front) * back
+
+
+def _mixed(head, body, shares):
+    """One flow of the flows of head and body (B, 2, 128, 128); what stands still has none."""
+    return shares[:, :1] * head + shares[:, 1:2] * body
+
+
+def _warp(x, flow):
+    """Maps of any size read along the flow."""
+    side = x.shape[-1]
+    while flow.shape[-1] < side:
+        flow = _double(flow)
+    if flow.shape[-1] > side:
+        flow = F.avg_pool2d(flow, flow.shape[-1] // side)
+    return sample(x, pixel_grid(side, flow) + flow.permute(0, 2, 3, 1))

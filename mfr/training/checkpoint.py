@@ -1,0 +1,126 @@
+r"""What a training run leaves behind: tensors, numbers, strings and dicts, nothing that executes.
+
+Two kinds of file share one layout. A weights file (`motion.pt`) holds what sampling needs: stage,
+config, averaged weights and, inside them, the statistics of the data. A training state
+(`motion/last.pt`) adds what a bit-for-bit resume needs.
+"""
+
+import warnings
+
+import torch
+
+from mfr.config import STAGES, to_dict
+from mfr.files.whole import atomic, existing
+
+FORMAT = "mfr-net 1"
+
+
+def save(path, stage, config, model, **more):
+    r"""Write a checkpoint whole or not at all.
+
+    Args:
+        path: .pt file.
+        stage: identity | reconstruction | motion | renderer.
+        config: the stage's frozen dataclass.
+        model: state dict of the network, statistics included as buffers.
+        more: further tensors, numbers, strings and dicts of them.
+    """
+    content = {"format": FORMAT, "stage": stage, "config": to_dict(config), "model": model, **more}
+    with atomic(path) as temporary:
+        torch.save(content, temporary)
+
+
+def load(path, stage, device="cpu"):
+    r"""Read a checkpoint without executing anything that is in it.
+
+    Args:
+        path: a file written by save.
+        stage: the stage that it must be of.
+        device: where its tensors go.
+
+    Returns:
+        Its dict, with `config` as the stage's dataclass again.
+
+    Raises:
+        ValueError: no such file, not a checkpoint of ours, of another stage, or a config field
+            that this version does not know.
+    """
+    path = existing(path, f"{stage} weights")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns about foreign files before it refuses
+            content = torch.load(path, map_location=device, weights_only=True)
+    except Exception as error:  # a damaged file makes torch raise almost anything
+        raise ValueError(
+            f"{path}: cannot be opened safely as a checkpoint (damaged, or it holds "
+            "objects other than tensors, numbers and strings)"
+        ) from error
+    found = content.get("format") if isinstance(content, dict) else type(content).__name__
+    if found != FORMAT:
+        raise ValueError(f"{path}: format {found!r}; a checkpoint of train_mfr.py has {FORMAT!r}")
+    if content["stage"] != stage:
+        raise ValueError(f"{path}: holds the stage {content['stage']!r}; {stage!r} is needed")
+    try:
+        content["config"] = STAGES[stage](**content["config"])
+    except TypeError as error:
+        raise ValueError(f"{path}: its config does not fit this version ({error})") from error
+    return content
+
+
+def restore(module, state, path):
+    r"""Load a state dict strictly, naming the file when it does not fit.
+
+    Args:
+        module: the network to fill.
+        state: name -> tensor.
+        path: where it came from, for the message.
+
+    Raises:
+        ValueError: names or shapes differ.
+    """
+    wanted = module.state_dict()
+    problems = {
+        "missing": [name for name in wanted if name not in state],
+        "unknown": [name for name in state if name not in wanted],
+        "of another shape": [
+            name
+            for name in wanted
+            if name in state and wanted[name].shape != getattr(state[name], "shape", None)
+        ],
+    }
+    found = "; ".join(f"{what}: {_some(names)}" for what, names in problems.items() if names)
+    if found:
+        raise ValueError(f"{path}: does not fit the network of this version and config ({found})")
+    module.load_state_dict(state)
+
+
+def begin(module, state, path):
+    r"""Load what fits of a state dict of another version or config.
+
+    Args:
+        module: the network to fill; what does not fit stays as it is.
+        state: name -> tensor.
+        path: where it came from, for the message.
+
+    Returns:
+        A few names of the arrays that did not fit, as text; empty if all did.
+
+    Raises:
+        ValueError: fewer than half of the arrays fit.
+    """
+    own = module.state_dict()
+    shapes = {name: getattr(value, "shape", None) for name, value in state.items()}
+    fits = {name: state[name] for name in own if own[name].shape == shapes.get(name)}
+    if 2 * len(fits) < len(own):
+        raise ValueError(
+            f"{path}: {len(fits)} of {len(own)} arrays fit the network of this "
+            "version and config; at least half must"
+        )
+    module.load_state_dict(fits, strict=False)
+    return _some([name for name in own if name not in fits])
+
+
+def _some(names, most=3):
+    """The first few names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
