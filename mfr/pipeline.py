@@ -29,13 +29,13 @@ from mfr.face.coefficients import (
 )
 from mfr.face.reconstruction import ReconstructionNet, reconstruct, smooth
 from mfr.files import media
-from mfr.motion.fam import Condition
+from mfr.motion.condition import Condition
 from mfr.motion.model import MotionModel, one_hot
 from mfr.render.renderer import Encoded, Renderer, window_coefficients
 from mfr.sound.features import acoustic_features
 from mfr.training import checkpoint
 from mfr.training.averaging import pick_device
-from mfr.training.stages import load_identity
+from mfr.training.identity import load_identity
 
 WEIGHTS = Path(__file__).parent / "weights"
 BATCH = 16  # frames at once in reconstruction and rendering

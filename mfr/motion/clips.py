@@ -1,10 +1,8 @@
-r"""Clip by clip: windows of 40 frames, stride 20 (Sec. 3.3, 4.1.3), and the live stream.
+r"""Clip by clip: windows of 40 frames, stride 20 (Sec. 3.3, 4.1.3).
 
 The paper does not say how overlapping windows are merged. Here all windows of a clip are denoised
 together: at every step their noise predictions are averaged where they overlap, each weighing less
-towards its ends, so the clip is one diffusion process (ClipDenoiser). A live stream cannot wait for
-the future: it holds the frames that were already given out and completes the next window
-(ResponseStream).
+towards its ends, so the clip is one diffusion process.
 """
 
 import warnings
@@ -15,8 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mfr.motion.diffusion import spaced_steps
-from mfr.motion.fam import Condition
+from mfr.motion.condition import Condition
 from mfr.motion.guidance import Guided
 
 
@@ -207,133 +204,6 @@ class ClipDenoiser:
             allowed = f"({clips} K, {self.frames}, D)"
             raise ValueError(f"x_t has shape {tuple(x_t.shape)}; allowed: {allowed}")
         return clips
-
-
-class ResponseStream:
-    r"""Speaker frames in as they arrive, listener frames out, each given out once.
-
-    Ours: the paper is offline. Whenever `stride` new speaker frames are there, the window that
-    ends with them is sampled with its older frames held at what was given out. No look-ahead:
-    a response waits for at most `stride` frames (8 at 30 fps: 267 ms) and the computation.
-
-    Args:
-        eps_model: a predictor for windows, with prepare(cond).
-        diffusion: GaussianDiffusion.
-        identity: (1, V) listener's identity vector.
-        attitude: (1, 3) one-hot, or zeros.
-        generator: source of all noise.
-        reference: (1, 70) normalised coefficients of the portrait, or None.
-        window: [frames].
-        stride: frames that are waited for and given out together [frames], 1 .. window.
-        steps: DDIM steps a window, dense at small t; None, the whole chain.
-        eta: noise of DDIM, 0 .. 1; new noise lets the new frames turn towards the held ones.
-        guidance: weight of the attitude (see Guided), >= 0; 1 is none.
-        past: P of the predictor, frames of the speaker before the window.
-
-    Raises:
-        ValueError: the stride or the guidance is not allowed.
-    """
-
-    def __init__(
-        self,
-        eps_model,
-        diffusion,
-        identity,
-        attitude,
-        generator,
-        reference=None,
-        window=40,
-        stride=8,
-        steps=25,
-        eta=1.0,
-        guidance=1.0,
-        past=0,
-    ):
-        num_windows(1, window, stride)  # checks both
-        self.eps_model = eps_model if guidance == 1 else Guided(eps_model, guidance)
-        self.diffusion, self.generator = diffusion, generator
-        self.listener = {"identity": identity, "attitude": attitude, "reference": reference}
-        self.window, self.stride, self.past = window, stride, past
-        self.steps, self.eta = steps and spaced_steps(diffusion.T, steps), eta
-        self.audio = self.speaker = self.given = None  # last frames, at most P + window + stride
-
-    def push(self, audio, speaker):
-        r"""Take new speaker frames, give back the listener frames that they complete.
-
-        Args:
-            audio: (n, 45) acoustic features, n >= 0.
-            speaker: (n, 70) normalised coefficients of the same frames.
-
-        Returns:
-            (m, 70) normalised coefficients, m a multiple of the stride, possibly 0.
-
-        Raises:
-            ValueError: audio and speaker differ in length.
-        """
-        if len(audio) != len(speaker):
-            raise ValueError(f"audio has {len(audio)} frames, speaker {len(speaker)}; align them")
-        self._start(audio, speaker)
-        self.audio = torch.cat([self.audio, audio])
-        self.speaker = torch.cat([self.speaker, speaker])
-        out = [self.given[:0]]
-        while self._waiting() >= self.stride:
-            out.append(self._respond(self.stride))
-        return torch.cat(out)
-
-    def flush(self):
-        r"""The speaker has ended: give back the frames that still wait.
-
-        Returns:
-            (m, 70) normalised coefficients, m below the stride; then the stream is empty.
-
-        Raises:
-            ValueError: nothing was pushed.
-        """
-        if self.audio is None:
-            raise ValueError("the stream is empty; allowed: flush after push")
-        out = self._respond(self._waiting()) if self._waiting() else self.given[:0]
-        self.audio = self.speaker = self.given = None
-        return out
-
-    def _start(self, audio, speaker):
-        """Empty buffers before the first frame."""
-        if self.audio is None:
-            self.audio, self.speaker, self.given = audio[:0], speaker[:0], speaker[:0]
-
-    def _waiting(self):
-        """Speaker frames that have no listener frame yet."""
-        return len(self.audio) - len(self.given)
-
-    @torch.no_grad()
-    def _respond(self, new):
-        """Sample the window that ends `new` frames after the last given one; keep its tail."""
-        end = len(self.given) + new
-        start = max(end - self.window, 0)
-        first = max(start - self.past, 0)  # the speaker's frames from here on are heard
-        missing = self.past - (start - first)  # before the stream began
-        audio, speaker = (
-            F.pad(x[None, first:end], (0, 0, missing, 0)) for x in (self.audio, self.speaker)
-        )
-        mask = (torch.arange(audio.shape[1], device=audio.device) >= missing)[None]
-        cond = self.eps_model.prepare(Condition(audio, speaker, mask=mask, **self.listener))
-        known = torch.cat([self.given[start:], self.given.new_zeros(new, self.given.shape[1])])
-        held = torch.arange(start, end, device=known.device)[:, None] < len(self.given)
-        response = self.diffusion.sample(
-            self.eps_model,
-            (1, *known.shape),
-            cond,
-            self.generator,
-            self.steps,
-            self.eta,
-            known=known,
-            held=held,
-            device=known.device,
-            dtype=known.dtype,
-        )[0, -new:]
-        # the next window starts later: nothing before this one's past is read again
-        self.given = torch.cat([self.given, response])[first:]
-        self.audio, self.speaker = self.audio[first:], self.speaker[first:]
-        return response
 
 
 def align(audio, video):

@@ -7,9 +7,10 @@ The predictor is any eps_model(x_t, t, cond) -> noise of x_t's shape. Nothing is
 """
 
 import math
-from typing import NamedTuple
 
 import torch
+
+from mfr.motion import samplers
 
 
 def linear_beta_schedule(T):
@@ -54,43 +55,6 @@ def cosine_beta_schedule(T):
     time = torch.arange(T + 1, dtype=torch.float64) / T
     signal = torch.cos((time + 0.008) / 1.008 * math.pi / 2) ** 2
     return (1 - signal[1:] / signal[:-1]).clamp(max=0.999 if T > 4 else 0.99995)
-
-
-def spaced_steps(T, count, power=2.0):
-    r"""t_i = T (i/n)^p, i = 1 .. n: the steps of a short DDIM walk, closer together near the data.
-
-    Ours: the paper samples with all T. With few steps DDIM narrows what it draws; spacing them by
-    the square loses about half as much as even spacing does.
-
-    Args:
-        T: diffusion steps of the model.
-        count: n, how many to take, 1 .. T.
-        power: p, >= 1; 1 is even spacing.
-
-    Returns:
-        List of t, falling from T, each once; fewer than n where several round to one.
-
-    Raises:
-        ValueError: count or power is not allowed.
-    """
-    if not 1 <= count <= T:
-        raise ValueError(f"steps is {count}; allowed: 1 .. T = {T}")
-    if power < 1:
-        raise ValueError(f"power is {power}; allowed: >= 1")
-    return sorted({max(1, round(T * (i / count) ** power)) for i in range(1, count + 1)})[::-1]
-
-
-class ReverseStep(NamedTuple):
-    r"""One step of a sampler: x_s = x_scale x_t + eps_scale eps + std z + turn (x_0 - x_0').
-
-    x_0 is what eps implies, x_0' what the step before it implied.
-    """
-
-    t: int
-    x_scale: float
-    eps_scale: float
-    std: float
-    turn: float = 0.0
 
 
 class GaussianDiffusion:
@@ -159,8 +123,8 @@ class GaussianDiffusion:
         """
         if x_0.shape != noise.shape:
             raise ValueError(f"noise {tuple(noise.shape)} must have x_0's {tuple(x_0.shape)}")
-        signal = self._at(self.alphas_cumprod.sqrt(), t, x_0)
-        return signal * x_0 + self._at(self.noise_variance.sqrt(), t, x_0) * noise
+        signal = self.at(self.alphas_cumprod.sqrt(), t, x_0)
+        return signal * x_0 + self.at(self.noise_variance.sqrt(), t, x_0) * noise
 
     def noise_loss(self, eps_model, x_0, cond, generator, by_quartile=False, weights=None):
         r"""E |eps - eps_theta(x_t, t, input)|^2 over uniform t, as a mean per element.
@@ -184,7 +148,7 @@ class GaussianDiffusion:
         eps = eps_model(self.q_sample(x_0, t, noise), t, cond)
         error = ((noise - eps) ** 2).mean(-1)  # (B, L)
         if weights is not None:
-            error = error * _per_clip(weights.to(t.device)[t], error)
+            error = error * samplers.per_clip(weights.to(t.device)[t], error)
         mask = getattr(cond, "mask", None)
         real = torch.ones_like(error) if mask is None else mask.to(error)  # (B, L) of 0 and 1
         if mask is not None:
@@ -215,106 +179,32 @@ class GaussianDiffusion:
         Raises:
             ValueError: t is outside 1..T.
         """
-        share = self._at((1 - self.alphas) / self.noise_variance.sqrt(), t, x_t, first=1)
-        return (x_t - share * eps) / self._at(self.alphas.sqrt(), t, x_t, first=1)
-
-    def ddim_mean(self, x_t, t, s, eps, eta):
-        r"""sqrt(bar_alpha_s) x_0 + sqrt(1 - bar_alpha_s - std^2) eps, x_0 as eps implies it.
-
-        Ours: DDIM's mean of x_s given x_t, for any s < t; std is that of ddim_std.
-
-        Args:
-            x_t: (B, L, D) noisy coefficients.
-            t: (B,) int64 in 1..T [diffusion steps].
-            s: (B,) int64 in 0..T - 1, below t [diffusion steps].
-            eps: (B, L, D) predicted noise.
-            eta: share of the posterior's standard deviation, in [0, 1].
-
-        Returns:
-            (B, L, D) mean of x_s.
-
-        Raises:
-            ValueError: t or s is outside the tables.
-        """
-        signal, noise = self.alphas_cumprod.sqrt(), self.noise_variance.sqrt()
-        x_0 = x_t - self._at(noise, t, x_t, first=1) * eps
-        x_0 = x_0 / self._at(signal, t, x_t, first=1)
-        kept = self.noise_variance[s] - self.ddim_std(t, s, eta) ** 2  # noise that stays eps
-        kept = _per_clip(kept.clamp(min=0).sqrt(), x_t)
-        return self._at(signal, s, x_t) * x_0 + kept * eps
-
-    def ddim_std(self, t, s, eta):
-        r"""eta sqrt((1 - bar_alpha_s)/(1 - bar_alpha_t)) sqrt(1 - bar_alpha_t/bar_alpha_s).
-
-        Ours: DDIM. At eta = 1 and s = t - 1 its square is the posterior variance of Eq. (1).
-
-        Args:
-            t: (B,) int64 in 1..T [diffusion steps].
-            s: (B,) int64 below t [diffusion steps].
-            eta: 0 is deterministic, 1 the noise of the chain.
-
-        Returns:
-            (B,) float64.
-        """
-        remaining = self.noise_variance[s] / self.noise_variance[t]
-        added = 1 - self.alphas_cumprod[t] / self.alphas_cumprod[s]
-        return eta * (remaining * added).sqrt()
-
-    def second_order(self, t, s):
-        r"""(sqrt(bar_alpha_s) - sqrt(1 - bar_alpha_s) e^-l_t) h / (2 h'), what a turn of x_0 adds.
-
-        Ours: DPM-Solver++(2M). l_t = log sqrt(bar_alpha_t / (1 - bar_alpha_t)), h = l_s - l_t, h'
-        that of the step before. DDIM takes x_0 for constant over a step, and so draws too narrow
-        a law; here it changes as it did over the last one. Not in the first step, which has none,
-        nor in the last, which only reads x_0 off.
-
-        Args:
-            t: (n,) int64 falling [diffusion steps].
-            s: (n,) int64, where each step leads; the last to 0.
-
-        Returns:
-            (n,) float64.
-        """
-        signal, noise = self.alphas_cumprod.sqrt(), self.noise_variance.sqrt()
-        level = (signal / noise).log()
-        h = level[s] - level[t]  # the last one is infinite
-        turn = torch.zeros_like(h)
-        gained = signal[s] - noise[s] * signal[t] / noise[t]
-        turn[1:-1] = (gained[1:] * h[1:] / (2 * h[:-1]))[:-1]
-        return turn
+        share = self.at((1 - self.alphas) / self.noise_variance.sqrt(), t, x_t, first=1)
+        return (x_t - share * eps) / self.at(self.alphas.sqrt(), t, x_t, first=1)
 
     def reverse_steps(self, steps=None, eta=1.0, order=1):
         r"""The sampler as a list of affine steps, worked out in float64 before the loop.
 
-        Eq. (4) and DDIM's mean are linear in (x_t, eps), so their two coefficients are their
-        values at (1, 0) and (0, 1): each formula is still written once.
-
         Args:
-            steps: None, Eq. (1)'s chain T..1; n, the n steps round(T i/n); or the t themselves.
+            steps: None, Eq. (1)'s chain T..1; else DDIM's (see samplers.ddim_walk).
             eta: noise of DDIM in [0, 1]; the chain does not read it.
-            order: 1, DDIM; 2, each step also looks at the one before (see second_order).
+            order: of DDIM's walk, 1 or 2.
 
         Returns:
             List of ReverseStep, t falling, the last one without noise.
 
         Raises:
-            ValueError: steps are not among 1..T, eta is outside [0, 1], or order is not allowed.
+            ValueError: steps, eta or order are not allowed.
         """
-        _check_walk(steps, eta, order)
-        t = torch.tensor(self._times(steps), device=self.betas.device)  # (n,) falling
-        s = torch.cat([t[1:], t.new_zeros(1)])
+        if steps is not None:
+            return samplers.ddim_walk(self, steps, eta, order)
+        if order != 1:
+            raise ValueError(f"order is {order} with None steps; allowed: 1 for the chain")
+        t = torch.arange(self.T, 0, -1, device=self.betas.device)
         one, zero = torch.ones_like(self.betas[t]), torch.zeros_like(self.betas[t])
-        if steps is None:
-            std = self.chain_variance[t].sqrt()
-            x_scale, eps_scale = self.p_mean(one, t, zero), self.p_mean(zero, t, one)
-        else:
-            std = self.ddim_std(t, s, eta)
-            x_scale = self.ddim_mean(one, t, s, zero, eta)
-            eps_scale = self.ddim_mean(zero, t, s, one, eta)
-        std[-1] = 0  # nothing is added to x_0
-        turn = self.second_order(t, s) if order == 2 else zero
-        rows = zip(*(x.tolist() for x in (t, x_scale, eps_scale, std, turn)))
-        return [ReverseStep(*row) for row in rows]
+        # Eq. (4) is linear in (x_t, eps): its coefficients are its values at (1, 0) and (0, 1)
+        x_scale, eps_scale = self.p_mean(one, t, zero), self.p_mean(zero, t, one)
+        return samplers.listed(t, x_scale, eps_scale, self.chain_variance[t].sqrt(), zero)
 
     @torch.no_grad()
     def sample(
@@ -384,25 +274,12 @@ class GaussianDiffusion:
                 progress(done + 1, len(plan))
         return x if held is None else torch.where(held, known, x)
 
-    def _times(self, steps):
-        """The t that a sampler visits, falling."""
-        if steps is None:
-            return list(range(self.T, 0, -1))
-        if isinstance(steps, int):
-            if not 1 <= steps <= self.T:
-                raise ValueError(f"steps is {steps}; allowed: 1 .. T = {self.T}")
-            return [round(self.T * i / steps) for i in range(steps, 0, -1)]
-        times = sorted({int(t) for t in steps}, reverse=True)
-        if not times or times[0] > self.T or times[-1] < 1:
-            raise ValueError(f"steps visit {times}; allowed: one or more of 1 .. T = {self.T}")
-        return times
-
-    def _at(self, table, t, x, first=0):
-        """Entries of a table at t, in x's dtype, shaped to multiply x."""
+    def at(self, table, t, x, first=0):
+        r"""Entries of a table (T + 1,) at t (B,), in x's dtype, shaped to multiply x (B, ...)."""
         if t.device.type == "cpu" and not first <= int(t.min()) <= int(t.max()) <= self.T:
             low, high = int(t.min()), int(t.max())
             raise ValueError(f"t spans {low} .. {high}; allowed: {first} .. T = {self.T}")
-        return _per_clip(table.to(t.device)[t], x)
+        return samplers.per_clip(table.to(t.device)[t], x)
 
 
 def build(config):
@@ -427,21 +304,6 @@ def build(config):
 def _check_steps(T):
     if T < 1:
         raise ValueError(f"T is {T}; allowed: >= 1")
-
-
-def _check_walk(steps, eta, order):
-    if not 0 <= eta <= 1:
-        raise ValueError(f"eta is {eta}; allowed: 0 .. 1")
-    if order not in (1, 2) or (order == 2 and (steps is None or eta)):
-        raise ValueError(
-            f"order is {order} with {steps} steps and eta {eta}; allowed: 1, or 2 "
-            "with a number of steps and eta 0"
-        )
-
-
-def _per_clip(values, x):
-    """(B,) in x's dtype, shaped to multiply x (B, ...)."""
-    return values.to(x.dtype).view(-1, *[1] * (x.dim() - 1))
 
 
 def _randn(shape, generator, like):

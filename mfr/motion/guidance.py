@@ -9,6 +9,22 @@ from typing import NamedTuple
 import torch
 
 
+def drop_attitude(cond, share, generator):
+    r"""Forget the attitude of some clips, so that guidance has a prediction without it.
+
+    Classifier-free guidance; the paper has none. The clips that are chosen, `share` of them in
+    the mean, get a zero row.
+
+    Raises:
+        ValueError: the share is outside [0, 1].
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f"share is {share}; allowed: 0 .. 1")
+    clips = len(cond.attitude)
+    drawn = torch.rand(clips, 1, generator=generator, device=generator.device)
+    return cond._replace(attitude=cond.attitude * (drawn >= share).to(cond.attitude))
+
+
 class VelocityPredictor:
     r"""eps = sqrt(1 - bar_alpha_t) x_t + sqrt(bar_alpha_t) v, v what the network puts out.
 

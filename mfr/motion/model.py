@@ -11,9 +11,13 @@ from torch import nn
 
 from mfr.config import ATTITUDES, AUDIO_DIM, COEFFICIENT_DIM
 from mfr.face.coefficients import Statistics
-from mfr.motion import diffusion, fam
+from mfr.motion import diffusion
+from mfr.motion.additions import blur_listener, plug_into
 from mfr.motion.clips import ClipDenoiser
-from mfr.motion.guidance import VelocityPredictor
+from mfr.motion.concatenation import ConcatenationModel
+from mfr.motion.fam import FeatureAggregationModule
+from mfr.motion.guidance import VelocityPredictor, drop_attitude
+from mfr.motion.samplers import spaced_steps
 
 
 class MotionModel(nn.Module):
@@ -28,7 +32,7 @@ class MotionModel(nn.Module):
     def __init__(self, config):
         super().__init__()
         self.config = config
-        self.network = fam.build(config)
+        self.network = noise_predictor(config)
         self.diffusion = diffusion.build(config)
         # x_0, the motion or its deviation from the portrait's coefficients; and those themselves
         self.listener = Statistics(torch.zeros(COEFFICIENT_DIM), torch.ones(COEFFICIENT_DIM))
@@ -97,11 +101,11 @@ class MotionModel(nn.Module):
         Returns:
             Scalar; with by_quartile (scalar, (4,)).
         """
-        cond = fam.drop_attitude(cond, self.config.attitude_dropout, generator)
+        cond = drop_attitude(cond, self.config.attitude_dropout, generator)
         x_0 = self.listener.normalise(listener - self._origin(cond))
         cond = self.standardised(cond)
         if self.training:
-            cond = fam.blur_listener(cond, self.config.listener_noise, generator)
+            cond = blur_listener(cond, self.config.listener_noise, generator)
         cond = self.network.prepare(cond, generator if self.training else None)
         weights = getattr(self.eps_model, "weights", None)
         return self.diffusion.noise_loss(self.eps_model, x_0, cond, generator, by_quartile, weights)
@@ -137,13 +141,26 @@ class MotionModel(nn.Module):
             past=self.config.past,
         )
         shape = (samples, cond.speaker.shape[1], COEFFICIENT_DIM)
-        walk = diffusion.spaced_steps(self.config.T, steps, self.config.spacing) if steps else None
+        walk = spaced_steps(self.config.T, steps, self.config.spacing) if steps else None
         known, held = self._begins_with(cond)
         order = self.config.sample_order if steps and not eta else 1
         x_0 = self.diffusion.sample(
             denoiser, shape, None, generator, walk, eta, progress, known, held, order=order
         )
         return self.listener.denormalise(x_0) + self._origin(cond)
+
+
+def noise_predictor(config):
+    r"""The network that a MotionConfig asks for: the module with its additions, or the ablation.
+
+    Raises:
+        ValueError: the aggregation is unknown.
+    """
+    if config.aggregation == "fam":
+        return plug_into(FeatureAggregationModule(config), config)
+    if config.aggregation == "concat":
+        return ConcatenationModel(config)
+    raise ValueError(f"aggregation {config.aggregation!r} is unknown; allowed: fam, concat")
 
 
 def one_hot(attitudes):

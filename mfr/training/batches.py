@@ -9,7 +9,7 @@ from mfr.config import FPS
 from mfr.face.coefficients import load_mat, to_frame_camera, to_motion
 from mfr.files import media
 from mfr.files.vico import some_frames
-from mfr.motion.fam import Condition
+from mfr.motion.condition import Condition
 from mfr.motion.model import one_hot
 from mfr.sound.features import acoustic_features
 
@@ -132,6 +132,11 @@ class FrameData:
         self.frames, self.coefficients = torch.cat(frames), torch.cat(coefficients)
         self.windows = torch.cat(windows)
         self.person, self.video = torch.tensor(person), torch.tensor(video)
+
+    @property
+    def num_videos(self):
+        r"""Videos that the frames are of."""
+        return int(self.video.max()) + 1
 
     def images(self, index):
         r"""Frames as the networks want them.

@@ -6,6 +6,7 @@ config, averaged weights and, inside them, the statistics of the data. A trainin
 """
 
 import warnings
+from pathlib import Path
 
 import torch
 
@@ -13,6 +14,7 @@ from mfr.config import STAGES, to_dict
 from mfr.files.whole import atomic, existing
 
 FORMAT = "mfr-net 1"
+WEIGHTS = Path(__file__).parents[1] / "weights"  # the bundled files
 
 
 def save(path, stage, config, model, **more):

@@ -20,10 +20,10 @@ import numpy as np
 import scipy.linalg
 import scipy.ndimage
 import torch
-from tests.evaluation.test_metrics_cpbd import REFERENCES as CPBD_REFERENCES
-from tests.evaluation.test_metrics_image import REFERENCES, colour, picture
 
 from mfr.evaluation import metrics
+from tests.evaluation.test_metrics_cpbd import REFERENCES as CPBD_REFERENCES
+from tests.evaluation.test_metrics_image import REFERENCES, colour, picture
 
 FRAMES = 32
 

@@ -17,7 +17,12 @@ import torch
 from data_tools.synthetic.people.expressions import EXPRESSIONS
 from mfr.face.coefficients import ANGLE, EXP, load_mat
 from mfr.face.morphable import FILE, landmark_places, read_model
-from mfr.face.reconstruction import ReconstructionNet, landmark_error, pose_error, reconstruct
+from mfr.face.reconstruction import (
+    ReconstructionNet,
+    landmark_error,
+    pose_error,
+    reconstruct,
+)
 from mfr.files import media
 from mfr.files.whole import command
 from mfr.training import checkpoint

@@ -31,7 +31,8 @@ from mfr.official.pirenderer import WINDOW, PIRenderer
 from mfr.official.pirenderer_adapter import PIRendererAdapter
 from mfr.training import checkpoint
 from mfr.training.batches import FrameData
-from mfr.training.stages import WEIGHTS, load_identity
+from mfr.training.checkpoint import WEIGHTS
+from mfr.training.identity import load_identity
 from tests.benchmarks import train_pirenderer
 from tests.benchmarks.bench_renderer import frames_per_second, gflop
 

@@ -17,10 +17,11 @@ import torch
 from torch import nn
 
 from mfr.config import ATTITUDES, AUDIO_DIM, COEFFICIENT_DIM, FPS, preset
-from mfr.motion import fam
 from mfr.motion.clips import ClipDenoiser, num_windows
+from mfr.motion.condition import Condition
 from mfr.motion.diffusion import GaussianDiffusion, linear_beta_schedule
-from mfr.motion.fam import Condition, sinusoid
+from mfr.motion.model import noise_predictor
+from mfr.motion.tokens import TimeEmbedding, sinusoid
 
 FRAMES = 60 * FPS
 TARGETS = {"float32": 1.7, "bfloat16": 3.5}
@@ -35,7 +36,7 @@ class Stock(nn.Module):
         self.latent = nn.Linear(COEFFICIENT_DIM, width)
         self.speaker = nn.Linear(AUDIO_DIM + COEFFICIENT_DIM, width)
         self.attitude = nn.Linear(len(ATTITUDES), width)
-        self.time = fam.TimeEmbedding(width)
+        self.time = TimeEmbedding(width)
         layer = nn.TransformerDecoderLayer(
             width,
             config.heads,
@@ -84,7 +85,9 @@ def compare(name, rounds, generator):
     windows, steps = num_windows(FRAMES, config.window, config.stride), 2
     clip = condition(config, FRAMES, generator)
     window = condition(config, config.window, generator)
-    ours = {dtype: fam.build(config).eval().to(dtype) for dtype in (torch.float32, torch.bfloat16)}
+    ours = {
+        dtype: noise_predictor(config).eval().to(dtype) for dtype in (torch.float32, torch.bfloat16)
+    }
     stock = Stock(config).eval()
 
     def sample_clip(model):

@@ -28,6 +28,7 @@ from mfr.official.pirenderer_adapter import semantics
 from mfr.official.pirenderer_warping import warp
 from mfr.render.renderer import Rendered
 from mfr.training import stages
+from mfr.training.renderer import RendererStage
 
 NAME = "pirenderer"
 
@@ -79,7 +80,7 @@ class Comparison(nn.Module):
         return self.render(encoded, coefficients).image.clamp(0, 1)
 
 
-class PIRendererStage(stages.RendererStage):
+class PIRendererStage(RendererStage):
     r"""RendererStage with another network in it."""
 
     name = NAME

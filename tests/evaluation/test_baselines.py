@@ -16,7 +16,7 @@ from mfr.evaluation.methods import recurrent as networks
 from mfr.evaluation.methods import training
 from mfr.evaluation.methods.baselines import DEFAULTS, Baseline, BaselineConfig
 from mfr.evaluation.methods.sequences import Stack, dropout, initialise
-from mfr.motion.fam import Condition
+from mfr.motion.condition import Condition
 
 SIZES = {"hidden": 5, "inputs": 7, "layers": 2, "dropout": 0.3, "identity_dim": 3, "window": 11}
 

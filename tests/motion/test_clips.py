@@ -14,11 +14,14 @@ import torch
 from torch.nn import functional as F
 
 from mfr.config import MotionConfig
-from mfr.motion import clips, fam
-from mfr.motion.clips import ClipDenoiser, ResponseStream, align, join, num_windows, split
-from mfr.motion.diffusion import GaussianDiffusion, linear_beta_schedule, spaced_steps
-from mfr.motion.fam import Condition
+from mfr.motion import clips
+from mfr.motion.clips import ClipDenoiser, align, join, num_windows, split
+from mfr.motion.condition import Condition
+from mfr.motion.diffusion import GaussianDiffusion, linear_beta_schedule
 from mfr.motion.guidance import Guided
+from mfr.motion.model import noise_predictor
+from mfr.motion.samplers import spaced_steps
+from mfr.motion.stream import ResponseStream
 
 EXACT = {"rtol": 1e-9, "atol": 1e-11}
 GRIDS = [(40, 20), (40, 8), (40, 40), (7, 3), (11, 2), (5, 5), (1, 1)]  # window, stride
@@ -49,7 +52,7 @@ def condition(frames, batch=1, seed=0, mask=None):
 
 
 def random_model(past=0):
-    model = fam.build(replace(SMALL, past=past)).double()
+    model = noise_predictor(replace(SMALL, past=past)).double()
     for i, parameter in enumerate(model.parameters()):
         scale = parameter.shape[-1] ** -0.5 if parameter.dim() == 2 else 0.3
         parameter.data = scale * draw(i, *parameter.shape)

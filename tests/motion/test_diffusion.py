@@ -16,8 +16,12 @@ import torch
 from torch.autograd import gradcheck
 
 from mfr.config import MotionConfig
-from mfr.motion import diffusion
-from mfr.motion.diffusion import GaussianDiffusion, cosine_beta_schedule, linear_beta_schedule
+from mfr.motion import diffusion, samplers
+from mfr.motion.diffusion import (
+    GaussianDiffusion,
+    cosine_beta_schedule,
+    linear_beta_schedule,
+)
 
 SHAPE = (2, 3, 5)  # B, L, D
 EXACT = {"rtol": 1e-9, "atol": 1e-12}
@@ -394,8 +398,8 @@ def test_ddim_keeps_the_marginal_for_any_pair_of_steps(eta):
     tables, x_0, noise = linear(50), draw(0), draw(1)
     for t, s in ((50, 49), (50, 7), (31, 2), (2, 1), (7, 0)):
         x_t = tables.q_sample(x_0, full(t), noise)
-        mean = tables.ddim_mean(x_t, full(t), full(s), noise, eta)
-        std = tables.ddim_std(full(t), full(s), eta)[0]
+        mean = samplers.ddim_mean(tables, x_t, full(t), full(s), noise, eta)
+        std = samplers.ddim_std(tables, full(t), full(s), eta)[0]
         left = (mean - tables.alphas_cumprod[s].sqrt() * x_0) / noise  # same for every element
         assert_close(left**2 + std**2, torch.full_like(left, 1 - tables.alphas_cumprod[s]))
         assert (eta == 0) == (std.item() == 0) or s == 0
@@ -440,7 +444,7 @@ def test_second_order_falls_with_the_square_of_the_step(monkeypatch):
             monkeypatch,
             eta=0.0,
             order=order,
-            steps=diffusion.spaced_steps(1000, steps),
+            steps=samplers.spaced_steps(1000, steps),
         )
         errors[order].append(abs(math.sqrt(variance) - scale) / s)
         assert mean == pytest.approx((m - scale * last.sqrt() * m).item(), rel=2e-2)
@@ -452,7 +456,7 @@ def test_second_order_falls_with_the_square_of_the_step(monkeypatch):
 def test_second_order_walk_is_dpm_solvers_multistep(monkeypatch):
     # Lu et al. 2022, algorithm 2, number by number: x, its data prediction, half the log SNR
     tables, x_T = linear(1000), 0.7
-    times = diffusion.spaced_steps(1000, 7)
+    times = samplers.spaced_steps(1000, 7)
 
     def data(x, t):  # a predictor that is not linear
         a = tables.alphas_cumprod[t].item()
@@ -622,14 +626,17 @@ ERRORS = [
     (lambda: linear(5).q_sample(draw(0), full(6), draw(0)), "t spans 6 .. 6; allowed: 0 .. T = 5"),
     (lambda: linear(5).q_sample(draw(0), full(-1), draw(0)), "t spans -1 .. -1"),
     (lambda: linear(5).p_mean(draw(0), full(0), draw(0)), "t spans 0 .. 0; allowed: 1 .. T = 5"),
-    (lambda: linear(5).ddim_mean(draw(0), full(0), full(0), draw(0), 1), "t spans 0 .. 0"),
+    (
+        lambda: samplers.ddim_mean(linear(5), draw(0), full(0), full(0), draw(0), 1),
+        "t spans 0 .. 0",
+    ),
     (lambda: linear(5).reverse_steps(6), "steps is 6; allowed: 1 .. T = 5"),
     (lambda: linear(5).reverse_steps(0), "steps is 0; allowed: 1 .. T = 5"),
     (lambda: linear(5).reverse_steps([3, 0]), r"steps visit \[3, 0\]; allowed: .* T = 5"),
     (lambda: linear(5).reverse_steps([]), r"steps visit \[\]"),
     (lambda: linear(5).reverse_steps(2, 1.5), "eta is 1.5; allowed: 0 .. 1"),
-    (lambda: linear(5).reverse_steps(2, 0, 3), "order is 3 with 2 steps and eta 0; allowed: 1, or"),
-    (lambda: linear(5).reverse_steps(2, 0.5, 2), "order is 2 with 2 steps and eta 0.5"),
+    (lambda: linear(5).reverse_steps(2, 0, 3), "order is 3 with eta 0; allowed: 1, or"),
+    (lambda: linear(5).reverse_steps(2, 0.5, 2), "order is 2 with eta 0.5"),
     (lambda: linear(5).reverse_steps(None, 0, 2), "order is 2 with None steps"),
     (
         lambda: linear(5).sample(None, SHAPE, None, torch.Generator(), known=draw(0)),
@@ -648,10 +655,10 @@ def test_errors_name_the_argument_the_value_and_what_is_allowed(call, message):
 @pytest.mark.parametrize("T", [1, 2, 7, 50, 1000])
 def test_spaced_steps_fall_from_T_to_the_data(T):
     for count in {1, 2, T // 3, T} & set(range(1, T + 1)):
-        steps = diffusion.spaced_steps(T, count)
+        steps = samplers.spaced_steps(T, count)
         assert steps[0] == T and steps[-1] >= 1 and len(steps) <= count
         assert all(a > b for a, b in zip(steps, steps[1:]))
-    assert diffusion.spaced_steps(T, T, power=1) == list(range(T, 0, -1))
+    assert samplers.spaced_steps(T, T, power=1) == list(range(T, 0, -1))
 
 
 def test_square_spacing_keeps_more_of_the_spread_than_even_spacing():
@@ -660,7 +667,7 @@ def test_square_spacing_keeps_more_of_the_spread_than_even_spacing():
     std = {}
     for power in (1.0, 2.0):
         std[power] = 1.0
-        for step in model.reverse_steps(diffusion.spaced_steps(1000, 25, power), eta=0.0):
+        for step in model.reverse_steps(samplers.spaced_steps(1000, 25, power), eta=0.0):
             bar_alpha, noise = model.alphas_cumprod[step.t], model.noise_variance[step.t]
             slope = float(noise.sqrt() / (bar_alpha * 0.09 + noise))  # d eps* / d x_t
             std[power] *= abs(step.x_scale + step.eps_scale * slope)
@@ -677,4 +684,4 @@ def test_square_spacing_keeps_more_of_the_spread_than_even_spacing():
 )
 def test_spaced_steps_refuse_what_is_no_walk(count, power, message):
     with pytest.raises(ValueError, match=message):
-        diffusion.spaced_steps(9, count, power)
+        samplers.spaced_steps(9, count, power)

@@ -11,66 +11,35 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from modules import (
+    CONCAT,
+    CONFIGS,
+    EXACT,
+    PAPER,
+    PAST,
+    SMALL,
+    B,
+    L,
+    V,
+    condition,
+    copy_attention,
+    copy_feedforward,
+    draw,
+    random_model,
+)
 from torch import nn
 from torch.autograd import gradcheck
 from torch.nn import functional as F
 
-from mfr.config import MotionConfig, preset
-from mfr.motion import fam
+from mfr.config import preset
+from mfr.motion import additions
+from mfr.motion.concatenation import ConcatenationModel
+from mfr.motion.condition import Condition
 from mfr.motion.diffusion import build as build_diffusion
-from mfr.motion.fam import Condition, FeatureAggregationModule, IdentityModulation
-
-EXACT = {"rtol": 1e-9, "atol": 1e-11}
-B, L, V = 2, 5, 7
-SMALL = MotionConfig(
-    width=6,
-    heads=3,
-    layers=2,
-    feedforward=11,
-    identity_dim=V,
-    T=50,
-    context=3,
-    speaker_features=4,
-    past=0,
-)
-PAPER = replace(
-    SMALL,
-    reference=False,
-    time_in_modulation=False,
-    attitude_in_modulation=False,
-    context=0,
-    speaker_beside=False,
-    speaker_features=0,
-    smoother=False,
-)
-CONCAT = replace(SMALL, aggregation="concat")
-P = 3
-PAST = replace(SMALL, past=P)
-CONFIGS = {"default": SMALL, "paper": PAPER, "concat": CONCAT}
-
-
-def draw(seed, *shape):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def condition(clips=B, frames=L, seed=0, mask=None):
-    return Condition(
-        audio=draw(seed + 1, clips, frames, 45),
-        speaker=draw(seed + 2, clips, frames, 70),
-        identity=draw(seed + 3, clips, V),
-        attitude=torch.eye(3, dtype=torch.float64)[[(seed + i) % 3 for i in range(clips)]],
-        reference=draw(seed + 4, clips, 70),
-        mask=mask,
-    )
-
-
-def random_model(config, seed=0):
-    r"""A model none of whose weights is zero, in float64; every linear map keeps unit variance."""
-    model = fam.build(config).double()
-    for i, parameter in enumerate(model.parameters()):
-        scale = parameter.shape[-1] ** -0.5 if parameter.dim() == 2 else 0.3
-        parameter.data = scale * draw(1000 * seed + i, *parameter.shape)
-    return model
+from mfr.motion.fam import FeatureAggregationModule, IdentityModulation
+from mfr.motion.guidance import drop_attitude
+from mfr.motion.model import noise_predictor
+from mfr.motion.tokens import sinusoid
 
 
 @pytest.fixture(params=CONFIGS)
@@ -127,6 +96,8 @@ class Slow:
         return self.linear(f"{name}.W_o", np.concatenate(heads))
 
     def encode(self, who, rows):
+        if f"{who}.weight" in self.weights:
+            return [self.linear(who, row) for row in rows]
         frames = [self.linear(f"{who}.embed", row) for row in rows]
         for i in range(2 if self.config.context else 0):
             name, span = f"{who}.filters.{i}", self.config.context
@@ -143,9 +114,11 @@ class Slow:
 
     def eps(self, x_t, t, audio, speaker, identity, attitude, reference):
         direction = identity / np.linalg.norm(identity) * math.sqrt(len(identity))
-        still = [self.linear("identity", direction)]
         if self.config.reference:
-            still.append(self.linear("reference", reference))
+            still = [self.linear("identity.vector", direction)]
+            still.append(self.linear("identity.portrait", reference))
+        else:
+            still = [self.linear("identity", direction)]
         time = self.linear("time.net.2", self.silu(self.linear("time.net.0", self.sinusoid(t))))
         attitude = self.linear("attitude", attitude)
         modulation = sum(still) + (time if self.config.time_in_modulation else 0)
@@ -154,7 +127,8 @@ class Slow:
         speaker = np.concatenate([audio, speaker], 1)
         if self.config.speaker_features:
             speaker = [self.normal(self.linear("speaker.narrow", row)) for row in speaker]
-        speaker = self.encode("speaker.frames", speaker)
+        plain = "speaker.weight" in self.weights
+        speaker = self.encode("speaker" if plain else "speaker.frames", speaker)
         past = len(speaker) - len(x_t)
         driving = [row + self.sinusoid(i - past) for i, row in enumerate(speaker)]
         driving += [attitude, time]
@@ -178,17 +152,17 @@ class Slow:
         return out
 
     def smooth(self, rows, time, tokens):
-        a, b, c = self.linear("smoother.modulate", self.silu(time)).reshape(3, 4, 70)
+        a, b, c = self.linear("added.modulate", self.silu(time)).reshape(3, 4, 70)
         smooth = []
         for i in range(len(rows)):
-            gain = self.linear("smoother.gain", self.silu(time))
-            gain = gain + self.linear("smoother.frame_gain", tokens[i])
+            gain = self.linear("added.gain", self.silu(time))
+            gain = gain + self.linear("added.frame_gain", tokens[i])
             total, shapes = np.zeros(70), np.zeros((4, 70))
             for k, width in enumerate((0.1, 1.0, 2.0, 4.0, 8.0, 16.0)):
                 weights = [math.exp(-((i - j) ** 2) / (2 * width**2)) for j in range(len(rows))]
                 mean = sum(w * row for w, row in zip(weights, rows)) / sum(weights)
                 total += gain[70 * k : 70 * (k + 1)] * mean
-                shapes += self.weights["smoother.shapes"][:, k] * mean
+                shapes += self.weights["added.shapes"][:, k] * mean
             found = self.silu(shapes * (1 + a) + b)
             smooth.append(total + (c * found).sum(0))
         return smooth
@@ -203,17 +177,6 @@ def test_module_matches_frame_by_frame_loops(config):
         arrays = [x[b].numpy() for x in cond[:-1]]
         expected = Slow(model).eps(x_t[b].numpy(), t[b].item(), *arrays)
         torch.testing.assert_close(found[b], torch.tensor(np.array(expected)), **EXACT)
-
-
-def copy_attention(ours, peer):
-    peer.in_proj_weight.data = torch.cat([ours.W_q.weight, ours.W_k.weight, ours.W_v.weight])
-    peer.in_proj_bias.data = torch.cat([ours.W_q.bias, ours.W_k.bias, ours.W_v.bias])
-    peer.out_proj.weight.data, peer.out_proj.bias.data = ours.W_o.weight, ours.W_o.bias
-
-
-def copy_feedforward(ours, peer):
-    for ours, peer in ((ours[0], peer.linear1), (ours[2], peer.linear2)):
-        peer.weight.data, peer.bias.data = ours.weight, ours.bias
 
 
 def test_unmodulated_layer_is_torchs_decoder_layer():
@@ -233,28 +196,6 @@ def test_unmodulated_layer_is_torchs_decoder_layer():
     torch.testing.assert_close(found, expected, **EXACT)
 
 
-def test_ablation_is_torchs_encoder_on_concatenated_inputs(batch):
-    model = random_model(replace(CONCAT, context=0, speaker_features=0, smoother=False))
-    x_t, t, cond = batch
-    direction = F.normalize(cond.identity, dim=-1) * math.sqrt(V)
-    still = torch.cat([direction, cond.attitude, cond.reference], -1)[:, None].expand(-1, L, -1)
-    joined = torch.cat([x_t, cond.audio, cond.speaker, still], -1)
-    latent, rest = model.latent.embed, model.condition.frames.embed
-    weight = torch.cat([latent.weight, rest.weight], 1)
-    x = F.linear(joined, weight, latent.bias + rest.bias)
-    x = x + fam.sinusoid(torch.arange(L), 6, torch.float64) + model.time(t)[:, None]
-    for layer in model.layers:
-        peer = nn.TransformerEncoderLayer(
-            6, 3, 11, dropout=0, activation="gelu", batch_first=True, norm_first=True
-        ).double()
-        copy_attention(layer.attend, peer.self_attn)
-        copy_feedforward(layer.feedforward, peer)
-        for ours, norm in ((layer.norm_attend, peer.norm1), (layer.norm_feedforward, peer.norm2)):
-            norm.weight.data, norm.bias.data = ours.weight, ours.bias
-        x = peer(x)
-    torch.testing.assert_close(model(x_t, t, cond), model.out(model.norm_out(x)), **EXACT)
-
-
 # ---- the parts ----
 
 
@@ -271,122 +212,11 @@ def test_modulation_gradients():
     assert gradcheck(modulate, inputs)
 
 
-def test_sinusoid_counts_frames_and_steps():
-    found = fam.sinusoid(torch.tensor([0, 1, 1000]), 10, torch.float64)
-    for row, p in zip(found, (0, 1, 1000)):
-        angles = [p / 10000 ** (i / 5) for i in range(5)]
-        expected = [math.sin(a) for a in angles] + [math.cos(a) for a in angles]
-        torch.testing.assert_close(row, torch.tensor(expected, dtype=torch.float64), **EXACT)
-    # 1000 and 999 are one number in bfloat16: the angles must not be computed there
-    near = fam.sinusoid(torch.tensor([999, 1000]), 10, torch.bfloat16)
-    assert near.dtype == torch.bfloat16 and not torch.equal(near[0], near[1])
-
-
-def test_attitude_is_dropped_with_the_given_share(generator):
-    clips, share = 5000, 0.1
-    cond = condition(clips, 1)
-    dropped = fam.drop_attitude(cond, share, generator)
-    gone = (dropped.attitude == 0).all(-1)
-    band = 5 * math.sqrt(clips * share * (1 - share))  # 5 sigma of a binomial count
-    assert abs(gone.sum() - clips * share) < band
-    assert torch.equal(dropped.attitude[~gone], cond.attitude[~gone])
-    assert dropped.audio is cond.audio and (cond.attitude.sum(-1) == 1).all()
-    assert torch.equal(fam.drop_attitude(cond, 0, generator).attitude, cond.attitude)
-    assert (fam.drop_attitude(cond, 1, generator).attitude == 0).all()
-
-
-def test_listener_is_blurred_by_the_given_noise_and_nothing_else_is(generator):
-    clips, std = 500, 1.5
-    cond = condition(clips, 1)
-    cond = cond._replace(identity=17 * cond.identity)  # of which the direction counts
-    blurred = fam.blur_listener(cond, std, generator)
-    direction = F.normalize(cond.identity, dim=-1) * math.sqrt(V)
-    for found, clean in ((blurred.identity, direction), (blurred.reference, cond.reference)):
-        n = (found - clean) / std
-        assert abs(n.mean()) < 5 * n.numel() ** -0.5  # 5 sigma of a mean
-        assert abs((n**2).mean() - 1) < 5 * (2 / n.numel()) ** 0.5  # and of a mean of squares
-    assert blurred.audio is cond.audio and blurred.speaker is cond.speaker
-    assert blurred.attitude is cond.attitude
-    assert fam.blur_listener(cond, 0, generator) is cond
-    bare = cond._replace(reference=None)
-    assert fam.blur_listener(bare, std, generator).reference is None
-    with pytest.raises(ValueError, match="std is -1; allowed: >= 0"):
-        fam.blur_listener(cond, -1, generator)
-
-
-def test_smoother_keeps_what_is_still_and_sees_through_noise():
-    smoother, still = fam.FrameSmoother(6).double(), torch.ones(1, 37, 70).double()
-    known = draw(0, 1, 6), draw(2, 1, 37, 6)
-    assert (smoother(still, *known) == 0).all()  # before training
-    sums = []
-    for k in range(len(fam.SMOOTHING)):
-        smoother.gain.weight.data.zero_(), smoother.gain.bias.data.zero_()
-        smoother.gain.bias.data[70 * k : 70 * (k + 1)] = 1
-        torch.testing.assert_close(smoother(still, *known), still, **EXACT)
-        sums.append(smoother(draw(1, 1, 37, 70), *known).var().item())
-    assert sums == sorted(sums, reverse=True) and sums[0] > 0.9 and sums[-1] < 0.1
-    mask = torch.arange(37)[None] < 11  # what is padded is not looked at
-    other = still.masked_fill(~mask[..., None], 1e6)
-    found = smoother(other, *known, mask)
-    torch.testing.assert_close(found[mask], still[mask], **EXACT)
-
-
-def test_smoother_stays_exact_where_the_network_is_bfloat16():
-    smoother = fam.FrameSmoother(6)
-    smoother.gain.bias.data[:70] = 1  # the frame itself
-    x = draw(0, 1, 5, 70).float()
-    with torch.autocast("cpu", torch.bfloat16):
-        found = smoother(x, draw(1, 1, 6).bfloat16(), draw(2, 1, 5, 6).bfloat16())
-    torch.testing.assert_close(found, x, rtol=1e-6, atol=1e-7)
-
-
-def test_speaker_is_a_few_normalised_features_blurred_only_while_training(generator):
-    config = replace(SMALL, speaker_noise=1.5, context=0)
-    encoder, cond = fam.SpeakerEncoder(0, config).double(), condition(50, 31)
-    frames = encoder.frames.embed
-    frames.weight.data, frames.bias.data = torch.eye(6, 4).double(), torch.zeros(6).double()
-    joined = torch.cat([cond.audio, cond.speaker], -1)
-    clean = F.layer_norm(F.linear(joined, encoder.narrow.weight, encoder.narrow.bias), (4,))
-    torch.testing.assert_close(encoder(cond, None)[..., :4], clean, **EXACT)
-    n = (encoder(cond, None, generator)[..., :4] - clean) / 1.5
-    assert abs(n.mean()) < 5 * n.numel() ** -0.5  # 5 sigma of a mean
-    assert abs((n**2).mean() - 1) < 5 * (2 / n.numel()) ** 0.5  # and of a mean of squares
-    whole = fam.SpeakerEncoder(0, replace(config, speaker_features=0)).double()
-    assert torch.equal(whole(cond, None, generator), whole.frames(joined))  # all 115, no noise
-
-
-def test_noise_on_the_speaker_reaches_the_prediction_of_both_models(generator, batch):
-    x_t, t, cond = batch
-    for config in (SMALL, CONCAT):
-        model = random_model(config)
-        base = model(x_t, t, model.prepare(cond))
-        assert torch.equal(base, model(x_t, t, cond))
-        assert not torch.equal(base, model(x_t, t, model.prepare(cond, generator)))
-
-
-def test_a_frame_sees_as_far_as_its_two_filters_reach():
-    encoder, x = fam.FrameEncoder(3, 6, 5).double(), draw(0, 1, 17, 3)
-    base, other = encoder(x), x.clone()
-    other[0, 8, 0] += 1
-    changed = (encoder(other) != base).any(-1)[0].nonzero()[:, 0]
-    assert changed.tolist() == list(range(8 - 4, 8 + 5))  # 2 frames a filter, to both sides
-    alone = fam.FrameEncoder(3, 6, 0).double()
-    assert torch.equal(alone(x), alone.embed(x))
-
-
-def test_condition_moves_its_features_and_keeps_its_mask_bool():
-    mask = torch.ones(B, L, dtype=torch.bool)
-    moved = condition(mask=mask).to(torch.float32)
-    assert [x.dtype for x in moved] == [torch.float32] * 5 + [torch.bool]
-    bare = condition()._replace(reference=None).to(torch.float32)
-    assert bare.reference is None and bare.mask is None
-
-
 # ---- what the whole must do ----
 
 
 def test_untrained_model_predicts_zero_so_the_loss_is_one(config, generator):
-    model, clips = fam.build(config), 200
+    model, clips = noise_predictor(config), 200
     cond = condition(clips).to(torch.float32)
     x_0 = draw(0, clips, L, 70).float()
     loss = build_diffusion(config).noise_loss(model, x_0, cond, generator).item()
@@ -426,14 +256,14 @@ def test_speaker_and_latent_frames_share_their_positions(batch):
     # with maps of zero, a frame's token is its position and nothing else
     model, driving, tokens = random_model(PAPER), [], []
     x_t, t, cond = batch
-    for linear in (model.latent.embed, model.speaker.frames.embed):
+    for linear in (model.latent, model.speaker):
         nn.init.zeros_(linear.weight)
         nn.init.zeros_(linear.bias)
     model.layers[0].fuse.W_k.register_forward_hook(lambda _, args, out: driving.append(args[0]))
     model.layers[0].register_forward_hook(lambda _, args, out: tokens.append(args[0]))
     model(x_t, t, cond)
     speaker, latent = driving[0][:, :L], tokens[0][:, 1:]  # without attitude, identity
-    expected = fam.sinusoid(torch.arange(L), 6, torch.float64).expand(B, -1, -1)
+    expected = sinusoid(torch.arange(L), 6, torch.float64).expand(B, -1, -1)
     assert torch.equal(speaker, expected) and torch.equal(latent, expected)
 
 
@@ -458,15 +288,17 @@ def test_time_and_attitude_are_only_key_tokens_in_the_literal_preset(name, batch
         assert torch.equal(model(*batch), model(*other)) == dead
 
 
-def test_literal_preset_is_the_papers_module():
-    literal = FeatureAggregationModule(preset("motion", "paper"))
-    assert literal.reference is None
-    assert not literal.config.time_in_modulation and not literal.config.attitude_in_modulation
-    assert literal.beside is literal.smoother is literal.speaker.narrow is None
-    assert literal.config.listener_noise == literal.config.speaker_noise == 0
-    assert literal.config.past == 0
-    for encoder in (literal.speaker.frames, literal.latent):
-        assert not encoder.filters and not encoder.mix
+def test_without_additions_the_module_is_the_papers():
+    config = preset("motion", "paper")
+    literal = noise_predictor(config)
+    assert type(literal) is FeatureAggregationModule
+    foreign = [m for m in literal.modules() if type(m).__module__ == additions.__name__]
+    assert not foreign and literal.beside is None and literal.added is None
+    shapes = {name: x.shape for name, x in literal.state_dict().items()}
+    plain = FeatureAggregationModule(config)
+    assert shapes == {name: x.shape for name, x in plain.state_dict().items()}
+    assert config.listener_noise == config.speaker_noise == config.past == 0
+    assert not config.relative and not config.from_portrait and config.prediction == "noise"
     assert len(literal.layers) == 4 and literal.layers[0].fuse.heads == 8
 
 
@@ -505,25 +337,6 @@ def test_clips_of_different_length_share_a_batch(config):
     torch.testing.assert_close(model(x_t, t, cond)[1:, :2], alone, **EXACT)
 
 
-@pytest.mark.parametrize("without", [SMALL, CONCAT], ids=["fam", "concat"])
-def test_a_past_that_is_not_there_changes_nothing(without):
-    model, blind = random_model(replace(without, past=P)), random_model(without)
-    x_t, t, cond = draw(9, B, L, 70), torch.tensor([3, 41]), condition(frames=P + L)
-    mask = torch.arange(P + L).expand(B, -1) >= P
-    alone = cond._replace(audio=cond.audio[:, P:], speaker=cond.speaker[:, P:])
-    found, expected = model(x_t, t, cond._replace(mask=mask)), blind(x_t, t, alone)
-    torch.testing.assert_close(found, expected, **EXACT)
-    assert (model(x_t, t, cond) != expected).any(-1).any(-1).all()  # where it is there, it counts
-
-
-def test_the_first_frame_of_the_past_reaches_every_frame_of_the_window():
-    x_t, t, cond = draw(9, B, L, 70), torch.tensor([3, 41]), condition(frames=P + L)
-    model, heard = random_model(PAST), cond.audio.clone()
-    heard[:, 0] += 1
-    changed = model(x_t, t, cond._replace(audio=heard)) != model(x_t, t, cond)
-    assert changed.any(-1).all()
-
-
 def test_full_mask_is_no_mask(config, batch):
     model = random_model(config)
     x_t, t, cond = batch
@@ -556,7 +369,7 @@ def test_prepared_condition_gives_the_same_and_is_not_read_again(config, batch):
 
 
 def test_speaker_keys_and_values_are_computed_once_while_sampling(generator):
-    model, tokens = fam.build(PAPER), []
+    model, tokens = noise_predictor(PAPER), []
     for layer in model.layers:
         layer.fuse.W_k.register_forward_hook(lambda _, args, out: tokens.append(out.shape[:2]))
     cond = condition(1).to(torch.float32)
@@ -568,7 +381,7 @@ def test_speaker_keys_and_values_are_computed_once_while_sampling(generator):
 
 def test_bfloat16_weights_stay_close_and_return_the_input_dtype(config):
     config = replace(config, width=32, heads=4, feedforward=64)
-    model = fam.build(config)
+    model = noise_predictor(config)
     nn.init.normal_(model.out.weight, std=0.2, generator=torch.Generator().manual_seed(0))
     x_t, t, cond = draw(9, B, L, 70).float(), torch.tensor([3, 41]), condition().to(torch.float32)
     expected = model(x_t, t, cond)
@@ -591,19 +404,19 @@ def test_gradients_of_the_whole(config):
 
 
 def test_build_picks_by_aggregation():
-    assert isinstance(fam.build(SMALL), FeatureAggregationModule)
-    assert isinstance(fam.build(CONCAT), fam.ConcatenationModel)
+    assert isinstance(noise_predictor(SMALL), FeatureAggregationModule)
+    assert isinstance(noise_predictor(CONCAT), ConcatenationModel)
 
 
 # ---- errors ----
 
 
 def broken(**changes):
-    return lambda: fam.build(SMALL).double().prepare(condition()._replace(**changes))
+    return lambda: noise_predictor(SMALL).double().prepare(condition()._replace(**changes))
 
 
 def called(x_t, t, config=SMALL):
-    return lambda: fam.build(config).double()(x_t, t, condition())
+    return lambda: noise_predictor(config).double()(x_t, t, condition())
 
 
 TWO = torch.tensor([1, 2])
@@ -614,7 +427,7 @@ ERRORS = [
     (broken(attitude=draw(0, 1, 3)), r"attitude has shape \(1, 3\); allowed: \(2, 3\)"),
     (broken(reference=None), r"reference has shape None; allowed: \(2, 70\)"),
     (
-        lambda: fam.build(replace(SMALL, past=L)).double().prepare(condition()),
+        lambda: noise_predictor(replace(SMALL, past=L)).double().prepare(condition()),
         "audio has 5 frames; allowed: more than the past's 5",
     ),
     (broken(mask=torch.ones(B, 4).bool()), r"mask has shape \(2, 4\); allowed: \(2, 5\)"),
@@ -623,9 +436,9 @@ ERRORS = [
     (called(draw(0, 1, L, 70), TWO[:1], CONCAT), r"x_t has shape \(1, 5, 70\)"),
     (called(draw(0, B, L, 70), torch.tensor([1])), r"t has shape \(1,\); allowed: \(2,\)"),
     (called(draw(0, 4, L, 70), torch.tensor([1, 2, 3, 3])), r"t is \[\[1, 2\], \[3, 3\]\]"),
-    (lambda: fam.sinusoid(torch.arange(2), 5, torch.float32), "width is 5; allowed: even"),
-    (lambda: fam.drop_attitude(condition(), 1.5, None), "share is 1.5; allowed: 0 .. 1"),
-    (lambda: fam.build(replace(SMALL, aggregation="sum")), "aggregation 'sum' is unknown"),
+    (lambda: sinusoid(torch.arange(2), 5, torch.float32), "width is 5; allowed: even"),
+    (lambda: drop_attitude(condition(), 1.5, None), "share is 1.5; allowed: 0 .. 1"),
+    (lambda: noise_predictor(replace(SMALL, aggregation="sum")), "aggregation 'sum' is unknown"),
 ]
 
 

@@ -4,12 +4,15 @@ Oracles: the definition of the velocity; the exact predictor of Gaussian data, i
 summed over t by hand; a predictor whose answer to an attitude is known.
 """
 
+import math
+
 import pytest
 import torch
+from modules import condition
 
+from mfr.motion.condition import Condition
 from mfr.motion.diffusion import GaussianDiffusion, linear_beta_schedule
-from mfr.motion.fam import Condition
-from mfr.motion.guidance import Guided, VelocityPredictor
+from mfr.motion.guidance import Guided, VelocityPredictor, drop_attitude
 
 EXACT = {"rtol": 1e-9, "atol": 1e-12}
 SHAPE = (2, 3, 5)  # B, L, D
@@ -134,3 +137,16 @@ def test_guidance_extrapolates_from_no_attitude(guidance):
 def test_guidance_below_zero_is_refused():
     with pytest.raises(ValueError, match="guidance is -1; allowed: >= 0"):
         Guided(None, -1)
+
+
+def test_attitude_is_dropped_with_the_given_share(generator):
+    clips, share = 5000, 0.1
+    cond = condition(clips, 1)
+    dropped = drop_attitude(cond, share, generator)
+    gone = (dropped.attitude == 0).all(-1)
+    band = 5 * math.sqrt(clips * share * (1 - share))  # 5 sigma of a binomial count
+    assert abs(gone.sum() - clips * share) < band
+    assert torch.equal(dropped.attitude[~gone], cond.attitude[~gone])
+    assert dropped.audio is cond.audio and (cond.attitude.sum(-1) == 1).all()
+    assert torch.equal(drop_attitude(cond, 0, generator).attitude, cond.attitude)
+    assert (drop_attitude(cond, 1, generator).attitude == 0).all()

@@ -9,9 +9,9 @@ import torch
 from torch.nn import functional as F
 
 from mfr.config import MotionConfig, preset
-from mfr.motion.diffusion import spaced_steps
-from mfr.motion.fam import Condition
+from mfr.motion.condition import Condition
 from mfr.motion.model import MotionModel, one_hot
+from mfr.motion.samplers import spaced_steps
 
 SMALL = MotionConfig(
     width=16,

@@ -27,7 +27,7 @@ from mfr.official.pirenderer_adapter import PIRendererAdapter
 from mfr.render.losses import perceptual_loss, style_loss
 from mfr.render.renderer import Renderer
 from mfr.training import checkpoint
-from mfr.training.stages import RendererStage
+from mfr.training.renderer import RendererStage
 
 MOTION = {"width": 16, "layers": 1, "heads": 2, "feedforward": 16, "sample_steps": 2}
 FRAMES = 2  # of the speaker's clip: PIRenderer takes its time

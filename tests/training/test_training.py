@@ -11,7 +11,11 @@ import train_mfr
 from mfr import config
 from mfr.face.morphable import landmark_places
 from mfr.training import averaging as training
-from mfr.training import batches, checkpoint, stages
+from mfr.training import batches, checkpoint
+from mfr.training.motion import MotionStage
+from mfr.training.reconstruction import ReconstructionStage
+from mfr.training.renderer import RendererStage
+from mfr.training.stage import Stage
 
 TINY = {
     "motion": ["--width", "16", "--layers", "1", "--heads", "2", "--feedforward", "16"],
@@ -25,9 +29,9 @@ TINY = {
 def few_held_out():
     r"""Evaluations of a moment, videos read once: how good a network is, is not asked here."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stages, "HELD_OUT_FRAMES", 8)
-        patch.setattr(stages, "HELD_OUT_WINDOWS", 64)
-        patch.setattr(stages, "FAMILIAR_FRAMES", 8)
+        patch.setattr(Stage, "held_out_frames", 8)
+        patch.setattr(MotionStage, "held_out_windows", 64)
+        patch.setattr(ReconstructionStage, "familiar_frames", 8)
         patch.setattr(batches, "some_frames", cache(batches.some_frames))  # each video read once
         yield
 
@@ -75,7 +79,7 @@ def folder_with_model(vico_folder, tmp_path):
 
 def test_reconstruction_learns_landmarks_where_the_face_model_is(folder_with_model, run):
     settings = config.preset("reconstruction", width=8, batch_size=3)
-    stage = stages.ReconstructionStage(settings, folder_with_model, run, "cpu")
+    stage = ReconstructionStage(settings, folder_with_model, run, "cpu")
     draws = [torch.Generator().manual_seed(seed) for seed in (0, 1)]
     loss, terms = stage.loss(0, *draws)
     assert {"landmarks", "colours"} < set(terms)
@@ -85,13 +89,13 @@ def test_reconstruction_learns_landmarks_where_the_face_model_is(folder_with_mod
     found = stage.network(stage.held.images(torch.arange(len(frames)))).detach()
     places = [landmark_places(stage.model, c) for c in (found, stage.held.coefficients)]
     away = (places[0] - places[1]).norm(dim=2).mean(1)
-    chosen = stage.some_of(len(frames), stages.HELD_OUT_FRAMES)
+    chosen = stage.chosen_once(len(frames), stage.held_out_frames)
     assert stage.held_out_loss(stage.network) == pytest.approx(float(away[chosen].mean()), rel=1e-4)
 
 
 def test_reconstruction_without_a_face_model_says_so(vico_folder, run):
     settings = config.preset("reconstruction", width=8, batch_size=3)
-    stage = stages.ReconstructionStage(settings, vico_folder, run, "cpu")
+    stage = ReconstructionStage(settings, vico_folder, run, "cpu")
     assert "face_model.mat is not there" in stage.expect
     _, terms = stage.loss(0, *(torch.Generator().manual_seed(seed) for seed in (0, 1)))
     assert "pose" in terms and "landmarks" not in terms
@@ -99,7 +103,7 @@ def test_reconstruction_without_a_face_model_says_so(vico_folder, run):
 
 @pytest.mark.parametrize("prediction", ["noise", "velocity"])
 def test_motion_loss_is_one_at_step_0(prediction, vico_folder, run):
-    stage = stages.MotionStage(
+    stage = MotionStage(
         config.preset(
             "motion",
             width=16,
@@ -167,7 +171,7 @@ def test_evaluation_does_not_disturb_training(vico_folder, run, monkeypatch):
     ends = []
     for name in ("with", "without"):
         torch.manual_seed(0)
-        stage = stages.MotionStage(settings, vico_folder, run, torch.device("cpu"))
+        stage = MotionStage(settings, vico_folder, run, torch.device("cpu"))
         if name == "without":
             monkeypatch.setattr(stage, "held_out_loss", lambda network: 0.0)
         train_mfr.train(stage, run / name)
@@ -177,7 +181,7 @@ def test_evaluation_does_not_disturb_training(vico_folder, run, monkeypatch):
 
 def test_the_model_can_learn_one_batch(vico_folder, run):
     torch.manual_seed(0)
-    stage = stages.MotionStage(
+    stage = MotionStage(
         config.preset("motion", width=32, layers=1, heads=2, feedforward=32),
         vico_folder,
         run,
@@ -202,7 +206,7 @@ def test_half_precision_trains_on_nearly_the_same_loss(vico_folder, run):
         settings = config.preset(
             "renderer", width=16, descriptor_dim=16, batch_size=4, targets=2, precision=precision
         )
-        stage = stages.RendererStage(settings, vico_folder, run, torch.device("cpu"))
+        stage = RendererStage(settings, vico_folder, run, torch.device("cpu"))
         draw = torch.Generator().manual_seed(0)
         found.append([float(stage.loss(step, draw, draw)[0].detach()) for step in (0, 1000, 2000)])
     assert found[1] == pytest.approx(found[0], rel=0.02) and found[0] != found[1]
@@ -210,7 +214,7 @@ def test_half_precision_trains_on_nearly_the_same_loss(vico_folder, run):
 
 def test_the_frames_of_a_portrait_are_of_its_video(vico_folder, run):
     settings = config.preset("renderer", width=16, descriptor_dim=16, batch_size=6, targets=3)
-    stage = stages.RendererStage(settings, vico_folder, run, torch.device("cpu"))
+    stage = RendererStage(settings, vico_folder, run, torch.device("cpu"))
     index = torch.tensor([0, len(stage.frames.frames) - 1])
     draw = torch.Generator().manual_seed(0)
     portrait, own, windows, real = stage.group(stage.frames, index, draw)
@@ -265,7 +269,7 @@ def test_a_run_begins_with_the_weights_given(stage, vico_folder, run, tmp_path):
 
 
 def test_weights_of_another_network_do_not_begin_a_run(vico_folder, run, tmp_path):
-    wide = ["--batch-size", "3", "--start", str(stages.WEIGHTS / "identity.pt")]
+    wide = ["--batch-size", "3", "--start", str(checkpoint.WEIGHTS / "identity.pt")]
     with pytest.raises(ValueError, match="identity.pt: .* of .* arrays fit .*at least half"):
         train("identity", vico_folder, tmp_path, 2, *wide)
     assert not list(tmp_path.rglob("*.pt"))
@@ -273,7 +277,7 @@ def test_weights_of_another_network_do_not_begin_a_run(vico_folder, run, tmp_pat
 
 def test_a_gradient_that_is_not_finite_stops_the_run(vico_folder, run, tmp_path, monkeypatch):
     settings = config.preset("motion", width=16, layers=1, heads=2, feedforward=16, steps=3)
-    stage = stages.MotionStage(settings, vico_folder, run, torch.device("cpu"))
+    stage = MotionStage(settings, vico_folder, run, torch.device("cpu"))
     good = stage.loss
 
     def bad(step, draw, noise):

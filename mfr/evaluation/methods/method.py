@@ -13,7 +13,7 @@ import torch
 from mfr.evaluation.methods import training as baselines_training
 from mfr.motion.model import MotionModel
 from mfr.training import checkpoint
-from mfr.training.stages import identity_file
+from mfr.training.identity import identity_file
 
 KINDS = {"vico": "ViCo", "pchg": "PCHG", "lstm": "w/o DIFF (LSTM)"}
 

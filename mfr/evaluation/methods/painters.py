@@ -9,7 +9,7 @@ from mfr.config import to_dict
 from mfr.evaluation.methods.method import digest
 from mfr.render.renderer import Renderer, window_coefficients
 from mfr.training import checkpoint
-from mfr.training.stages import WEIGHTS
+from mfr.training.checkpoint import WEIGHTS
 
 BATCH = 8  # frames at once
 

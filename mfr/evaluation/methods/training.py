@@ -21,7 +21,8 @@ from mfr.files.whole import atomic, existing
 from mfr.training import checkpoint
 from mfr.training.averaging import pick_device
 from mfr.training.batches import MotionData
-from mfr.training.stages import identity_file, load_identity, portraits_to_vectors
+from mfr.training.identity import identity_file, load_identity
+from mfr.training.motion import portraits_to_vectors
 
 FORMAT = "mfr-net baseline 1"
 HELD_OUT_BATCHES = 8

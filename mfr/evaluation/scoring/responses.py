@@ -14,9 +14,10 @@ import torch
 
 from mfr.face.coefficients import load_mat, to_motion
 from mfr.files.whole import atomic
-from mfr.motion.fam import Condition
+from mfr.motion.condition import Condition
 from mfr.training.batches import MotionData
-from mfr.training.stages import load_identity, portraits_to_vectors
+from mfr.training.identity import load_identity
+from mfr.training.motion import portraits_to_vectors
 
 
 class Oracle(NamedTuple):

@@ -29,7 +29,8 @@ from mfr.evaluation.tables.identity import MOMENTS, kept_identity
 from mfr.evaluation.tables.writing import to_csv, to_markdown
 from mfr.files.vico import held_out, read_clips
 from mfr.files.whole import command, existing
-from mfr.training.stages import WEIGHTS, load_identity
+from mfr.training.checkpoint import WEIGHTS
+from mfr.training.identity import load_identity
 
 
 class Seen(NamedTuple):

@@ -1,0 +1,122 @@
+r"""Training the diffusion model: Eq. 3 on windows of the listeners' motion."""
+
+import torch
+from torch import nn
+
+from mfr.files.vico import portrait_of
+from mfr.motion.model import MotionModel
+from mfr.training.batches import MotionData
+from mfr.training.identity import frozen_identity
+from mfr.training.stage import Stage
+
+
+class MotionStage(Stage):
+    r"""Eq. 3: the noise in windows of the listeners' motion."""
+
+    name, unit = "motion", "windows"
+    held_out_windows = 512
+    expect = "loss about 1 at step 0 (the output starts at zero; noise and motion have variance 1)"
+
+    def build(self, run):
+        r"""Model and clips.
+
+        Args:
+            run: folder of this run, with identity.pt.
+
+        Raises:
+            ValueError: the identity net's vectors are not as long as the config says.
+        """
+        V = frozen_identity(run, self.device) if self.V is None else self.V
+        self.data, self.held = MotionData(self.train_clips), MotionData(self.held_clips)
+        for data in (self.data, self.held):
+            data.identity = portraits_to_vectors(V, data.clips, self.device)
+        if self.data.identity.shape[1] != self.config.identity_dim:
+            found = self.data.identity.shape[1]
+            raise ValueError(
+                f"identity_dim is {self.config.identity_dim}; the identity net gives "
+                f"{found} numbers: --identity-dim {found}"
+            )
+        self.network = MotionModel(self.config)
+        self.network.fit(self.data)
+        self.network.diffusion.to(self.device)
+        self.modules = nn.ModuleDict({"network": self.network})
+
+    def describe(self):
+        r"""One line about the data.
+
+        Returns:
+            The line.
+        """
+        return (
+            f"data      {self.folder}: {len(self.data.clips)} clips, {self.data.num_frames} "
+            f"frames at 30 fps; {len(self.held.clips)} clips held out"
+        )
+
+    def draw(self, data, count, generator):
+        r"""Windows as the config wants them.
+
+        Args:
+            data: MotionData.
+            count: B.
+            generator: torch.Generator.
+
+        Returns:
+            (listener (B, L, 70), Condition) in raw units.
+        """
+        return data.draw(count, self.config.window, generator, self.config.past)
+
+    def loss(self, step, draw, noise):
+        r"""noise_loss on random windows, with its four quarters of t as terms.
+
+        Args:
+            step: from 0.
+            draw: generator that chooses the windows.
+            noise: generator on the device, of t and the noise.
+
+        Returns:
+            (scalar, dict of terms).
+        """
+        listener, cond = self.draw(self.data, self.config.batch_size, draw)
+        listener, cond = listener.to(self.device), cond.to(self.device)
+        with self.precision():
+            loss, quarters = self.network.loss(listener, cond, noise, by_quartile=True)
+        return loss, {f"t{i + 1}/4": q for i, q in enumerate(quarters) if q.isfinite()}
+
+    def held_out_loss(self, network):
+        r"""noise_loss on fixed held-out windows, steps and noise.
+
+        Args:
+            network: MotionModel.
+
+        Returns:
+            float.
+        """
+        generator = self.evaluation()
+        noise = torch.Generator(self.device).manual_seed(1)
+        total = 0.0
+        for _ in range(self.held_out_windows // 64):
+            listener, cond = self.draw(self.held, 64, generator)
+            total += float(network.loss(listener.to(self.device), cond.to(self.device), noise))
+        return total / (self.held_out_windows // 64)
+
+
+def portraits_to_vectors(V, clips, device):
+    r"""V(I_l) of every clip's listener.
+
+    Paper: Sec. 3.2, the identity feature.
+
+    Args:
+        V: IdentityNet.
+        clips: N rows.
+        device: where V is.
+
+    Returns:
+        (N, identity_dim) on the CPU.
+    """
+    known = {}
+    for clip in clips:
+        if clip.listener not in known:
+            picture = torch.from_numpy(portrait_of(clip).copy()).permute(2, 0, 1)[None]
+            with torch.no_grad():
+                known[clip.listener] = V(picture.to(device).float() / 255).cpu()
+    return torch.cat([known[clip.listener] for clip in clips])

@@ -1,0 +1,94 @@
+r"""Training the reconstruction net: frames to coefficients, taught by the data's own."""
+
+from torch import nn
+
+from mfr.face.morphable import FILE as FACE_MODEL
+from mfr.face.morphable import read_model
+from mfr.face.reconstruction import (
+    ReconstructionNet,
+    augment,
+    landmark_error,
+    move_camera,
+    pose_error,
+    reconstruction_loss,
+)
+from mfr.training.batches import FrameData
+from mfr.training.stage import Stage, mean_over
+
+
+class ReconstructionStage(Stage):
+    r"""Frames to coefficients, taught by the data's own coefficients."""
+
+    name, unit = "reconstruction", "frames"
+    familiar_frames = 512  # from which the net knows what training looked like
+
+    def build(self, run):
+        r"""Network, frames and, where the data folder has one, the face model.
+
+        Args:
+            run: folder of this run.
+        """
+        self.frames = FrameData(self.train_clips, window=1)
+        self.held = FrameData(self.held_clips, window=1)
+        self.network = ReconstructionNet(self.config)
+        self.network.set_statistics(self.frames.coefficients)
+        self.modules = nn.ModuleDict({"network": self.network})
+        path = self.folder / FACE_MODEL
+        self.model = read_model(path).to(self.device) if path.exists() else None
+        what = "landmarks" if self.model is not None else f"the pose alone, as {path} is not there"
+        self.expect = (
+            "each term about 1 at step 0 (units of one std); held out is pixels of " + what
+        )
+
+    def loss(self, step, draw, noise):
+        r"""reconstruction_loss on augmented frames, seen by a camera that was moved.
+
+        Args:
+            step: from 0.
+            draw: generator that chooses the frames.
+            noise: generator on the device, of the augmentation.
+
+        Returns:
+            (scalar, dict of terms).
+        """
+        index = self.frames.draw(self.config.batch_size, draw)
+        images = self.frames.images(index).to(self.device)
+        truth = self.frames.coefficients[index].to(self.device)
+        images, truth = move_camera(images, truth, noise)
+        images = augment(images, noise)
+        with self.precision():
+            found = self.network(images)
+        return reconstruction_loss(found.float(), truth, self.network.std, self.model)
+
+    def held_out_loss(self, network):
+        r"""Pixel error of landmarks on held-out frames as they are; of the pose without a model.
+
+        Ours: what the other stages need is where things are, and new people's shape and skin
+        coefficients, which no training set can teach, would drown it in a sum.
+
+        Args:
+            network: ReconstructionNet.
+
+        Returns:
+            float [pixels].
+        """
+
+        def error(part):
+            found = network(self.held.images(part).to(self.device))
+            truth = self.held.coefficients[part].to(self.device)
+            if self.model is None:
+                return pose_error(found, truth)
+            return landmark_error(found, truth, self.model)
+
+        index = self.chosen_once(len(self.held.frames), self.held_out_frames)
+        return mean_over(index, 32, error)
+
+    def finish(self, network):
+        r"""Remember what the training frames look like, so that strange ones can be told.
+
+        Args:
+            network: ReconstructionNet, trained.
+        """
+        index = self.chosen_once(len(self.frames.frames), self.familiar_frames)
+        images = augment(self.frames.images(index), self.evaluation())
+        network.fit_familiarity(images.to(self.device))
