@@ -274,11 +274,13 @@ def test_time_and_attitude_are_only_key_tokens_in_the_literal_preset(name, batch
         "time": (x_t, t + 1, cond),
         "attitude": (x_t, t, cond._replace(attitude=cond.attitude + 1)),
     }[name]
+    beside = {"time": "attitude", "attitude": "time"}[name]
     flags = {"time_in_modulation": False, "attitude_in_modulation": False, "smoother": False}
     for config, dead in (
         (PAPER, True),
         (SMALL, False),
         (replace(SMALL, **flags), True),
+        (replace(SMALL, **{**flags, f"{beside}_in_modulation": True}), True),
         (replace(SMALL, **{**flags, f"{name}_in_modulation": True}), False),
     ):
         model = random_model(config)
