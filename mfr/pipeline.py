@@ -16,17 +16,14 @@ import numpy as np
 import torch
 
 from mfr.config import FPS, IMAGE_SIZE, STAGES
-from mfr.face.coefficients import (
+from mfr.face.camera import (
     FOCAL,
     FRAME_PARAMS,
     FRAME_SIZE,
     frame_camera,
-    from_motion,
-    load_mat,
-    save_mat,
     to_frame_camera,
-    to_motion,
 )
+from mfr.face.coefficients import from_motion, load_mat, save_mat, to_motion
 from mfr.face.reconstruction import ReconstructionNet, reconstruct, smooth
 from mfr.files import media
 from mfr.motion.condition import Condition

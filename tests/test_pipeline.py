@@ -17,7 +17,7 @@ from scipy.io import loadmat, savemat
 import sample_mfr
 from mfr import config, pipeline
 from mfr.config import ATTITUDES
-from mfr.face import coefficients
+from mfr.face import camera, coefficients
 from mfr.face.identity import IdentityNet
 from mfr.face.reconstruction import ReconstructionNet
 from mfr.files import media
@@ -168,10 +168,10 @@ def test_a_portraits_own_file_takes_the_place_of_reconstruction(system, clip, tm
     # the renderer's camera sees a disc through the head's middle where the crop's camera saw it
     disc = np.random.default_rng(4).uniform(-1, 1, (1, 7, 3)) * [1, 1, 0]
     front, seen = np.zeros((1, 3)), portrait.encoded.coefficients.numpy()
-    there = coefficients.project(disc, front, own[:, 254:])[..., :2]
-    there = coefficients.crop_to_frame(there, params)
+    there = camera.project(disc, front, own[:, 254:])[..., :2]
+    there = camera.crop_to_frame(there, params)
     there = (there - params[:2] / 2) * 256 / 280 + 128
-    here = coefficients.project(disc, front, seen[:, 67:], centre=(128, 128))[..., :2]
+    here = camera.project(disc, front, seen[:, 67:], centre=(128, 128))[..., :2]
     assert np.allclose(here, there, atol=1e-3)
     for frame in system.render(portrait, torch.from_numpy(coefficients.to_motion(own))):
         assert np.abs(frame.astype(int) - portrait.pixels).max() <= 1

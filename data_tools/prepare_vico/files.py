@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from mfr.config import FPS, IMAGE_SIZE
-from mfr.face.coefficients import load_mat, save_mat, to_frame_camera
+from mfr.face.camera import to_frame_camera
+from mfr.face.coefficients import load_mat, save_mat
 from mfr.files import media
 from mfr.files.whole import atomic
 

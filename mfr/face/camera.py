@@ -5,11 +5,13 @@ image's right. The camera sits at z = 10 and looks down the z axis. u grows to t
 """
 
 import torch
+from torch.nn import functional as F
 
 from mfr.face.arrays import as_tensor, check_width, like
 
 FOCAL, CROP_CENTRE, CAMERA_Z = 1015.0, 112.0, 10.0  # [pixels], [pixels], [units]
 FRAME_SIZE = 256  # side of our frames [pixels]
+ZOOM = FOCAL / (FRAME_SIZE / 2)  # focal length in halves of our frame
 FRAME_PARAMS = (256.0, 256.0, 1.0, 128.0, 128.0)  # transform_params of our own frames
 
 
@@ -143,3 +145,22 @@ def to_frame_camera(coeff, transform_params):
     aside = x[..., -3:-1] + (centre - FRAME_SIZE / 2) * ((depth - nearer) / FOCAL).unsqueeze(-1)
     moved = [x[..., :-3], aside, x[..., -1:] + nearer.unsqueeze(-1)]
     return like(coeff, torch.cat(moved, dim=-1))
+
+
+def pixel_grid(side, like):
+    r"""Pixel centres of a square picture, (side, side, 2), in halves of the frame from its middle.
+
+    x to the right, y downward, as grid_sample has it; dtype and device are those of `like`.
+    """
+    axis = (torch.arange(side, dtype=like.dtype, device=like.device) + 0.5) * 2 / side - 1
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    return torch.stack([x, y], -1)
+
+
+def sample(x, places):
+    r"""Bilinear reading of maps (B, C, h, w) at places (B, h', w', 2), edges repeated.
+
+    Places are in halves of the map. A zero flow reads every pixel itself; PIRenderer's mixed
+    corner rules do not.
+    """
+    return F.grid_sample(x, places, padding_mode="border", align_corners=False)

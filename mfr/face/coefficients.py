@@ -10,16 +10,7 @@ from torch import nn
 
 from mfr.face.arrays import as_tensor, check_finite, check_width, like
 from mfr.face.camera import (
-    CAMERA_Z,
-    CROP_CENTRE,
-    FOCAL,
     FRAME_PARAMS,
-    FRAME_SIZE,
-    crop_to_frame,
-    frame_camera,
-    project,
-    rotation_matrix,
-    to_frame_camera,
 )
 from mfr.face.matfile import read_mat, write_mat
 from mfr.files.whole import existing

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from mfr.face.coefficients import ANGLE, EXP, GAMMA, ID, TEX, TRANS, project, rotation_matrix
+from mfr.face.camera import project, rotation_matrix
+from mfr.face.coefficients import ANGLE, EXP, GAMMA, ID, TEX, TRANS
 from mfr.face.matfile import read_mat
 from mfr.files.whole import existing
 

@@ -12,20 +12,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from mfr.config import IMAGE_SIZE
-from mfr.face.coefficients import (
-    ANGLE,
-    CAMERA_Z,
-    EXP,
-    GAMMA,
-    ID,
-    TEX,
-    TRANS,
-    project,
-    rotation_matrix,
-)
+from mfr.face.camera import CAMERA_Z, ZOOM, pixel_grid, project, rotation_matrix, sample
+from mfr.face.coefficients import ANGLE, EXP, GAMMA, ID, TEX, TRANS
 from mfr.face.identity import conv_block
 from mfr.face.morphable import colours, landmark_places
-from mfr.render.head import ZOOM, pixel_grid, sample
 
 DIM = 257
 BLOCK_WEIGHTS = ((ID, 0.5), (EXP, 8.0), (TEX, 0.25), (ANGLE, 4.0), (GAMMA, 0.5), (TRANS, 4.0))

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from mfr.face.coefficients import FRAME_PARAMS
+from mfr.face.camera import FRAME_PARAMS
 from mfr.official.images import resize
 from mfr.official.resnet import FEATURES, ResNet50
 

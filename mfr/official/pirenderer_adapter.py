@@ -11,7 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from mfr.face.coefficients import FRAME_PARAMS, MOTION_DIM, order_slices, reorder
+from mfr.face.camera import FRAME_PARAMS
+from mfr.face.coefficients import MOTION_DIM, order_slices, reorder
 from mfr.official.pirenderer import WINDOW
 
 

@@ -7,33 +7,14 @@ square map whose places are (x, y) of a head point.
 """
 
 import torch
-from torch.nn import functional as F
 
-from mfr.config import IMAGE_SIZE
-from mfr.face.coefficients import CAMERA_Z, FOCAL, MOTION_ANGLE, MOTION_TRANS, rotation_matrix
+from mfr.face.camera import CAMERA_Z, ZOOM, pixel_grid, rotation_matrix
+from mfr.face.coefficients import MOTION_ANGLE, MOTION_TRANS
 
-ZOOM = FOCAL / (IMAGE_SIZE / 2)  # focal length in halves of the frame, the crop at scale 1
 CENTRE = (0.0, 0.07, -0.60)  # of the ellipsoid
 RADII = (0.72, 1.12, 0.86)
 NECK = (0.0, -0.8, -0.6)  # joint of head and body
 CHART_HALF = (1.0, 1.5)  # half the chart's extent in x and y
-
-
-def pixel_grid(side, like):
-    r"""Pixel centres of a square picture, in halves of the frame from its middle.
-
-    Ours: x to the right, y downward, as grid_sample has it.
-
-    Args:
-        side: pixels.
-        like: tensor whose dtype and device are taken.
-
-    Returns:
-        (side, side, 2).
-    """
-    axis = (torch.arange(side, dtype=like.dtype, device=like.device) + 0.5) * 2 / side - 1
-    y, x = torch.meshgrid(axis, axis, indexing="ij")
-    return torch.stack([x, y], -1)
 
 
 def head_points(coefficients, places):
@@ -97,21 +78,6 @@ def chart_place(points):
         (..., 2), within [-1, 1] on the chart.
     """
     return points[..., :2] / points.new_tensor([CHART_HALF[0], -CHART_HALF[1]])
-
-
-def sample(x, places):
-    r"""Bilinear reading of maps at places, edges repeated.
-
-    Ours: a zero flow reads every pixel itself; PIRenderer's mixed corner rules do not.
-
-    Args:
-        x: (B, C, h, w).
-        places: (B, h', w', 2), in halves of the map.
-
-    Returns:
-        (B, C, h', w').
-    """
-    return F.grid_sample(x, places, padding_mode="border", align_corners=False)
 
 
 def chart_points(side, like):

@@ -18,15 +18,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mfr.config import COEFFICIENT_DIM, IMAGE_SIZE
+from mfr.face.camera import pixel_grid, sample
 from mfr.face.coefficients import COEFF_DIM, MOTION_EXP, to_motion
 from mfr.render.head import (
     NECK,
     chart_place,
     chart_points,
     head_points,
-    pixel_grid,
     place_points,
-    sample,
 )
 from mfr.render.layers import compose, split
 

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 
 from mfr.config import FPS
-from mfr.face.coefficients import load_mat, to_frame_camera, to_motion
+from mfr.face.camera import to_frame_camera
+from mfr.face.coefficients import load_mat, to_motion
 from mfr.files import media
 from mfr.files.vico import some_frames
 from mfr.motion.condition import Condition

@@ -14,7 +14,7 @@ import pytest
 from data_tools.prepare_vico import files as prepare_vico_files
 from data_tools.prepare_vico import prepare as prepare_vico
 from data_tools.prepare_vico import table as prepare_vico_table
-from mfr.face import coefficients
+from mfr.face import camera, coefficients
 from mfr.files import media
 from mfr.files.vico import read_clips
 
@@ -128,13 +128,13 @@ def test_point_of_the_face_lands_on_the_same_pixel_after_the_crop():
     size = (720, 576)
     params = np.array([[*size, 0.72, 400.3, 250.9]] * 3)
     points = rng.uniform(20, 200, size=(3, 7, 2))  # of the 224 crop, v upwards
-    u, v = np.moveaxis(coefficients.crop_to_frame(points, params), -1, 0)
+    u, v = np.moveaxis(camera.crop_to_frame(points, params), -1, 0)
     left, top, side = box = prepare_vico_files.face_box(params, size)
     assert side == 356 and left + side <= 720 and top + side <= 576
     expected_u = (u - left) * 256 / side
     expected_v = (v - (576 - top - side)) * 256 / side  # v counts from the lower edge
     moved = prepare_vico_files.params_in_box(params, size, box)
-    found = coefficients.crop_to_frame(points, moved)
+    found = camera.crop_to_frame(points, moved)
     np.testing.assert_allclose(found[..., 0], expected_u, atol=1e-9)
     np.testing.assert_allclose(found[..., 1], expected_v, atol=1e-9)
     assert moved[0, :2].tolist() == [256, 256]
@@ -247,9 +247,9 @@ def test_release_that_is_right_is_linked_and_frame_camera_is_mfrs(vico_folder, t
     coefficients.save_mat(source, np.ones((50, 257)), params)
     prepare_vico_files.convert_coefficients(source, target, info, None, True)
     found, new = coefficients.load_mat(target)
-    expected = coefficients.to_frame_camera(np.ones((50, 257)), params.astype(float))
+    expected = camera.to_frame_camera(np.ones((50, 257)), params.astype(float))
     np.testing.assert_allclose(found, expected, atol=1e-6)
-    assert new[0].tolist() == list(coefficients.FRAME_PARAMS)
+    assert new[0].tolist() == list(camera.FRAME_PARAMS)
 
 
 def test_challenge_release_without_attitudes_keeps_its_training_rows(vico_folder, tmp_path):

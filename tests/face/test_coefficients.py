@@ -16,11 +16,18 @@ import scipy.sparse
 import torch
 
 from mfr.face import matfile
+from mfr.face.camera import (
+    FRAME_PARAMS,
+    crop_to_frame,
+    frame_camera,
+    project,
+    rotation_matrix,
+    to_frame_camera,
+)
 from mfr.face.coefficients import (
     ANGLE,
     COEFF_DIM,
     EXP,
-    FRAME_PARAMS,
     GAMMA,
     ID,
     MOTION_ANGLE,
@@ -31,16 +38,11 @@ from mfr.face.coefficients import (
     TEX,
     TRANS,
     Statistics,
-    crop_to_frame,
-    frame_camera,
     from_motion,
     load_mat,
     order_slices,
-    project,
     reorder,
-    rotation_matrix,
     save_mat,
-    to_frame_camera,
     to_motion,
 )
 from mfr.face.matfile import read_mat

@@ -9,7 +9,8 @@ import torch
 from scipy.fft import dctn
 
 from mfr.config import ReconstructionConfig
-from mfr.face.coefficients import ANGLE, EXP, GAMMA, ID, TEX, TRANS, project
+from mfr.face.camera import project
+from mfr.face.coefficients import ANGLE, EXP, GAMMA, ID, TEX, TRANS
 from mfr.face.morphable import MorphableModel, colours, landmark_places
 from mfr.face.reconstruction import (
     BLOCK_WEIGHTS,

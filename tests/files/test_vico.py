@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from mfr.face.coefficients import load_mat, save_mat, to_frame_camera, to_motion
+from mfr.face.camera import to_frame_camera
+from mfr.face.coefficients import load_mat, save_mat, to_motion
 from mfr.files import media
 from mfr.files import vico as data
 from mfr.training import batches

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from mfr.face.coefficients import crop_to_frame
+from mfr.face.camera import crop_to_frame
 from mfr.official.deep3d import HEADS, Deep3D
 from mfr.official.hopenet import Hopenet, degrees
 from mfr.official.images import centre_crop, resize

@@ -8,7 +8,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from mfr.config import RendererConfig
-from mfr.face.coefficients import CAMERA_Z, FOCAL, from_motion, project, rotation_matrix
+from mfr.face.camera import CAMERA_Z, FOCAL, pixel_grid, project, rotation_matrix
+from mfr.face.coefficients import from_motion
 from mfr.render.head import (
     CENTRE,
     CHART_HALF,
@@ -16,7 +17,6 @@ from mfr.render.head import (
     RADII,
     chart_place,
     head_points,
-    pixel_grid,
     place_points,
 )
 from mfr.render.layers import split
