@@ -317,31 +317,51 @@ def parser():
             metavar="FILE",
             help=f"begin with these weights, such as mfr/weights/{name}.pt, not at random",
         )
-        notes = field_notes(config.STAGES[name])
-        group = sub.add_argument_group(f"settings of {name} (defaults of the preset)")
-        for field in fields(config.STAGES[name]):
-            flag = "--" + field.name.replace("_", "-")
-            note = f"{notes.get(field.name, '')} (small: {field.default})".strip()
-            if isinstance(field.default, bool):
-                group.add_argument(flag, action=argparse.BooleanOptionalAction, help=note)
-            else:
-                kind = float if isinstance(field.default, float) else type(field.default)
-                group.add_argument(flag, type=kind, metavar=kind.__name__.upper(), help=note)
+        for title, names in groups_of_settings(name):
+            add_settings(sub.add_argument_group(title), config.STAGES[name], names)
     return top
+
+
+def groups_of_settings(stage):
+    r"""(title, names) of a stage's settings; the paper's and ours apart, where both are."""
+    settings = config.STAGES[stage]
+    own = list(vars(settings)["__annotations__"])
+    inherited = [field.name for field in fields(settings) if field.name not in own]
+    if not inherited:
+        return [(f"settings of {stage} (defaults of the preset)", own)]
+    return [
+        (f"settings of {stage} that the paper speaks of (defaults of the preset)", inherited),
+        (f"what this project adds to the paper's {stage}; all off in --preset paper", own),
+    ]
+
+
+def add_settings(group, settings, names):
+    r"""Options --NAME for the named fields of a config class."""
+    notes = field_notes(settings)
+    for field in fields(settings):
+        if field.name not in names:
+            continue
+        flag = "--" + field.name.replace("_", "-")
+        note = f"{notes.get(field.name, '')} (small: {field.default})".strip()
+        if isinstance(field.default, bool):
+            group.add_argument(flag, action=argparse.BooleanOptionalAction, help=note)
+        else:
+            kind = float if isinstance(field.default, float) else type(field.default)
+            group.add_argument(flag, type=kind, metavar=kind.__name__.upper(), help=note)
 
 
 def field_notes(settings):
     r"""The comment behind each field of a config class, so that help and source are one.
 
-    Args:
-        settings: a dataclass of mfr.config.
-
-    Returns:
-        field name -> comment.
+    field name -> comment, of the class and what it inherits from.
     """
-    lines = inspect.getsource(settings).splitlines()
-    found = (re.match(r"\s+(\w+): \w+ = [^#]+#\s*(.+)", line) for line in lines)
-    return {match[1]: match[2].replace("%", "%%") for match in found if match}
+    notes = {}
+    for part in settings.__mro__[:-1]:
+        for line in inspect.getsource(part).splitlines():
+            match = re.match(r"\s+(\w+): \w+ = [^#]+#\s*(.+)", line)
+            if match:
+                notes[match[1]] = match[2].replace("%", "%%")
+    return notes
 
 
 if __name__ == "__main__":

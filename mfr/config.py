@@ -15,8 +15,8 @@ AUDIO_DIM = 45  # acoustic features a frame
 
 
 @dataclass(frozen=True)
-class MotionConfig:
-    r"""The diffusion model of Sec. 3.1 and its noise predictor of Sec. 3.2."""
+class PaperMotionConfig:
+    r"""What Sec. 3.1 to 3.3 speak of, printed or left open, and how it is trained."""
 
     # Sec. 3.2, 4.1.3: the Feature Aggregation Module
     aggregation: str = "fam"  # fam | concat (Table 4's "w/o FAM")
@@ -25,34 +25,14 @@ class MotionConfig:
     layers: int = 4  # enhance + fuse + feed-forward, repeated
     feedforward: int = 512  # hidden features of the feed-forward
     identity_dim: int = 128  # length of V(I_l)
-    reference: bool = True  # the portrait's own coefficients as a second identity token
-    relative: bool = True  # x_0 is the motion's deviation from them
-    from_portrait: bool = True  # a response's first frame is held at them
-    time_in_modulation: bool = True  # t also in the modulation, not only as a key token
-    attitude_in_modulation: bool = True  # the attitude likewise
-    context: int = 21  # frames that each filter over speaker or latent frames spans; 0 = none
-    speaker_beside: bool = True  # the speaker's frame also added to the latent, not only attended
-    smoother: bool = True  # each coefficient's own frames, smoothed, added to the output
-    speaker_features: int = 8  # numbers a frame that the network keeps of the speaker; 0 = all
-    past: int = 40  # P, frames of the speaker before the window that are heard too
     # Sec. 3.1: the diffusion
     T: int = 1000  # diffusion steps
     schedule: str = "linear"  # linear | cosine
-    prediction: str = "velocity"  # what the network puts out: velocity | noise
-    largest_weight: float = 100.0  # of a velocity's error in Eq. 3, else 1/bar_alpha_t
     variance: str = "posterior"  # posterior (tilde beta_t) | beta
-    attitude_dropout: float = 0.1  # share of clips trained without attitude, for guidance
-    guidance: float = 1.0  # classifier-free guidance on the attitude; 1 = none
-    sample_steps: int = 25  # DDIM steps when sampling; 0 = Eq. 1's ancestral chain of T
-    sample_eta: float = 0.0  # noise of those steps: 0 = none, 1 = as much as the chain's
-    sample_order: int = 2  # of those steps: 1 = DDIM, 2 looks at the step before too; with eta 0
-    spacing: float = 2.0  # of those steps: t = T (i/n)^spacing; 1 = even
     # Sec. 3.3, 4.1.3: clip by clip
     window: int = 40  # [frames]
     stride: int = 20  # [frames]
     # training (the paper states none of it)
-    listener_noise: float = 3.0  # on identity and reference while training [their sd]
-    speaker_noise: float = 1.0  # on the speaker's features while training [their sd]
     precision: str = "float32"  # of the network while training: float32 | bfloat16
     steps: int = 4000
     batch_size: int = 64  # windows
@@ -60,6 +40,38 @@ class MotionConfig:
     ema: float = 0.999  # decay a step of the averaged weights
     grad_clip: float = 1.0  # largest norm of the gradient
     seed: int = 0
+
+
+@dataclass(frozen=True)
+class MotionConfig(PaperMotionConfig):
+    r"""The diffusion model and its noise predictor, with what this project adds to the paper's.
+
+    Each of these is off in the `paper` preset.
+    """
+
+    # additions to the module (mfr.motion.additions)
+    reference: bool = True  # the portrait's own coefficients as a second identity token
+    time_in_modulation: bool = True  # t also in the modulation, not only as a key token
+    attitude_in_modulation: bool = True  # the attitude likewise
+    context: int = 21  # frames that each filter over speaker or latent frames spans; 0 = none
+    speaker_beside: bool = True  # the speaker's frame also added to the latent, not only attended
+    smoother: bool = True  # each coefficient's own frames, smoothed, added to the output
+    speaker_features: int = 8  # numbers a frame that the network keeps of the speaker; 0 = all
+    past: int = 40  # P, frames of the speaker before the window that are heard too
+    # what is predicted (mfr.motion.model, mfr.motion.guidance)
+    relative: bool = True  # x_0 is the motion's deviation from the portrait's coefficients
+    from_portrait: bool = True  # a response's first frame is held at them
+    prediction: str = "velocity"  # what the network puts out: velocity | noise
+    largest_weight: float = 100.0  # of a velocity's error in Eq. 3, else 1/bar_alpha_t
+    attitude_dropout: float = 0.1  # share of clips trained without attitude, for guidance
+    guidance: float = 1.0  # classifier-free guidance on the attitude; 1 = none
+    listener_noise: float = 3.0  # on identity and reference while training [their sd]
+    speaker_noise: float = 1.0  # on the speaker's features while training [their sd]
+    # shorter walks (mfr.motion.samplers)
+    sample_steps: int = 25  # DDIM steps when sampling; 0 = Eq. 1's ancestral chain of T
+    sample_eta: float = 0.0  # noise of those steps: 0 = none, 1 = as much as the chain's
+    sample_order: int = 2  # of those steps: 1 = DDIM, 2 looks at the step before too; with eta 0
+    spacing: float = 2.0  # of those steps: t = T (i/n)^spacing; 1 = even
 
 
 @dataclass(frozen=True)
