@@ -12,7 +12,7 @@ from mfr.config import ATTITUDES, AUDIO_DIM, COEFFICIENT_DIM
 
 
 class Condition(NamedTuple):
-    r"""What the listener responds to, and who the listener is; coefficients are normalised.
+    r"""What the listener responds to, and who the listener is (Sec. 3.2); all normalised.
 
     The condition of a window begins P = config.past frames before it; that of a clip, at frame 0.
     """
