@@ -1656,7 +1656,7 @@ MUTANTS = {
             ),
         ],
     ),
-    "mfr/evaluation/metrics/cpbd.py": (
+    "mfr/evaluation/metrics/sharpness.py": (
         "tests/evaluation/test_metrics_cpbd.py",
         [
             (

@@ -1,4 +1,4 @@
-r"""One file of a release into what mfr.data reads: 256x256 at 30 fps, wav, .mat at 30 fps.
+r"""One file of a release into what mfr.files.vico reads: 256x256 at 30 fps, wav, .mat at 30 fps.
 
 What is right already is linked and not copied; what was written before is left alone.
 """
@@ -170,7 +170,7 @@ def convert_coefficients(source, target, info, box, frame_camera):
         target: .mat; left alone if it exists.
         info: media.MediaInfo of the video it was made from.
         box: the square that was cut out [pixels], or None.
-        frame_camera: whether trans is changed to our frames' camera (mfr.camera).
+        frame_camera: whether trans is changed to our frames' camera (mfr.face.camera).
 
     Returns:
         Frames in the target.

@@ -21,7 +21,7 @@ from data_tools.prepare_vico.table import CHALLENGE, ROLES, read_release
 from mfr.face.coefficients import load_mat
 from mfr.files import media
 from mfr.files.vico import COLUMNS
-from mfr.files.whole import atomic, command
+from mfr.files.whole import atomic
 
 SHOWN = 20  # problems printed
 
@@ -273,7 +273,7 @@ def parser():
         An ArgumentParser.
     """
     top = argparse.ArgumentParser(
-        prog="data_tools.prepare_vico",
+        prog="python -m data_tools.prepare_vico",
         description=__doc__,
         formatter_class=argparse.RawTextHelpFormatter,
     )
@@ -296,7 +296,3 @@ def parser():
     )
     top.add_argument("--check", action="store_true", help="only say what is there and missing")
     return top
-
-
-if __name__ == "__main__":
-    command(main)

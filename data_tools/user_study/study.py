@@ -17,7 +17,7 @@ import re
 from pathlib import Path
 
 from mfr.config import ATTITUDES
-from mfr.files.whole import atomic, command, existing
+from mfr.files.whole import atomic, existing
 
 PAGE = Path(__file__).with_name("page.html")
 QUESTIONS = {  # Sec. 4.4: overall naturalness, motion diversity, identity, attitude
@@ -243,7 +243,7 @@ def parser():
         An ArgumentParser.
     """
     top = argparse.ArgumentParser(
-        prog="data_tools.user_study",
+        prog="python -m data_tools.user_study",
         description=__doc__,
         formatter_class=argparse.RawTextHelpFormatter,
     )
@@ -267,7 +267,3 @@ def parser():
     tally.add_argument("answers", nargs="+", help="files that the page saved")
     tally.add_argument("--out", help="also write the table as CSV")
     return top
-
-
-if __name__ == "__main__":
-    command(main)

@@ -9,10 +9,8 @@ import numpy as np
 import torch
 
 from mfr.config import ATTITUDES, FPS
-from mfr.evaluation.methods.method import find_methods
-from mfr.evaluation.methods.painters import find_painters, windows_at
-from mfr.evaluation.scoring.responses import HeldOut, file_name
-from mfr.evaluation.tables.images import to_images
+from mfr.evaluation.methods import find_methods, find_painters, to_images, windows_at
+from mfr.evaluation.scoring import HeldOut, file_name
 from mfr.files import media
 from mfr.files.vico import held_out, portrait_of, read_clips
 

@@ -12,11 +12,9 @@ from mfr.evaluation.figures.paper import (
     plot_patterns,
     three_attitudes,
 )
-from mfr.evaluation.scoring.responses import Drawn, file_name
-from mfr.evaluation.scoring.scores import PARTS, fd_macro, over_clips
-from mfr.evaluation.scoring.world import ORACLE
-from mfr.evaluation.tables.motion import sets_of
-from mfr.evaluation.tables.results import DIGITS
+from mfr.evaluation.methods.method import DIGITS
+from mfr.evaluation.scoring import ORACLE, Drawn, file_name
+from mfr.evaluation.scoring.scores import PARTS, fd_macro, over_clips, sets_of
 
 MARGIN = 0.12  # of the pitch's axis beyond the truth [rad]
 OF_METHOD = ("patterns", "diversity", "attitudes")

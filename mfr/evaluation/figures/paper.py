@@ -8,9 +8,8 @@ import torch
 
 from mfr.config import ATTITUDES, FPS
 from mfr.evaluation.figures.canvas import INK, SAMPLES, save, sheet, tidy
-from mfr.evaluation.methods.painters import windows_at
+from mfr.evaluation.methods import to_images, windows_at
 from mfr.evaluation.metrics.behaviour import REACH
-from mfr.evaluation.tables.images import to_images
 from mfr.files.vico import portrait_of
 
 SIGN = {"positive": ("pitch", 0), "neutral": ("pitch", 0), "negative": ("yaw", 1)}  # nod, shake

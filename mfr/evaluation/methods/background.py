@@ -9,13 +9,10 @@ The segmentation net is small and ours: PCHG's is U2Net with weights of its own.
 data_tools.train_segmenter.
 """
 
-import warnings
-
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from mfr.evaluation.methods.painters import Painter
 from mfr.files.whole import atomic, existing
 from mfr.training import checkpoint
 
@@ -178,15 +175,7 @@ def load(path):
         ValueError: no such file, or it holds something else.
     """
     path = existing(path, "segmenter")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch warns about foreign files before it refuses
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file makes torch raise almost anything
-        raise ValueError(f"{path}: cannot be opened safely as a segmenter") from error
-    found = content.get("format") if isinstance(content, dict) else type(content).__name__
-    if found != FORMAT:
-        raise ValueError(f"{path}: format {found!r}; a segmenter has {FORMAT!r}")
+    content = checkpoint.open_format(path, "segmenter", FORMAT)
     segmenter = Segmenter(content["width"])
     checkpoint.restore(segmenter, content["model"], path)
     return segmenter.eval()

@@ -11,7 +11,7 @@ All three live in standard deviations inside and speak raw units outside, as Mot
     python -m mfr.evaluation.methods train vico --data data/vico --run runs/baselines
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import nn
@@ -19,6 +19,10 @@ from torch import nn
 from mfr.config import AUDIO_DIM, COEFFICIENT_DIM
 from mfr.evaluation.methods.recurrent import NETWORKS
 from mfr.face.coefficients import Statistics
+from mfr.files.whole import atomic, existing
+from mfr.training import checkpoint
+
+FORMAT = "mfr-net baseline 1"
 
 
 @dataclass(frozen=True)
@@ -115,8 +119,28 @@ class Baseline(nn.Module):
         return response.expand(samples, -1, -1)
 
 
-if __name__ == "__main__":
-    from mfr.evaluation.methods.training import main
-    from mfr.files.whole import command
+def save(path, baseline, **more):
+    r"""Write a baseline whole or not at all; `more` are further tensors and numbers."""
+    content = {
+        "format": FORMAT,
+        "config": asdict(baseline.config),
+        "model": baseline.state_dict(),
+        **more,
+    }
+    with atomic(path) as temporary:
+        torch.save(content, temporary)
 
-    command(main)
+
+def load(path, device="cpu"):
+    r"""(Baseline in evaluation mode, dict of the file's content).
+
+    Raises ValueError: no such file, not a baseline, or a config that this version does not know.
+    """
+    path = existing(path, "baseline")
+    content = checkpoint.open_format(path, "baseline", FORMAT, device)
+    try:
+        baseline = Baseline(BaselineConfig(**content["config"])).to(device)
+    except (TypeError, KeyError) as error:
+        raise ValueError(f"{path}: its config does not fit this version ({error})") from error
+    checkpoint.restore(baseline, content["model"], path)
+    return baseline.eval(), content

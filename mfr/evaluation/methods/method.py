@@ -10,11 +10,12 @@ from typing import Callable, NamedTuple, Optional
 
 import torch
 
-from mfr.evaluation.methods import training as baselines_training
+from mfr.evaluation.methods import baselines
 from mfr.motion.model import MotionModel
 from mfr.training import checkpoint
 from mfr.training.identity import identity_file
 
+DIGITS = 16  # of a digest; what follows in a key are the settings of sampling
 KINDS = {"vico": "ViCo", "pchg": "PCHG", "lstm": "w/o DIFF (LSTM)"}
 
 
@@ -197,7 +198,7 @@ def baseline_method(path, name):
     Returns:
         Method.
     """
-    baseline, _ = baselines_training.load(path)
+    baseline, _ = baselines.load(path)
     V = identity_file(path.parent)
     return Method(name, baseline.respond, True, V, digest(path, V))
 
@@ -274,4 +275,4 @@ def digest(*paths):
     total = hashlib.sha256()
     for path in paths:
         total.update(Path(path).read_bytes())
-    return total.hexdigest()[:16]
+    return total.hexdigest()[:DIGITS]

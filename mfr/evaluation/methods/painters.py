@@ -3,6 +3,7 @@ r"""Frames for the tables and figures: a renderer, a picture with its coefficien
 from pathlib import Path
 from typing import Callable, NamedTuple
 
+import numpy as np
 import torch
 
 from mfr.config import to_dict
@@ -132,3 +133,17 @@ def windows_at(motion, index, window):
         (N, W, 70).
     """
     return window_coefficients(torch.as_tensor(motion, dtype=torch.float32), window)[index]
+
+
+def to_images(pixels):
+    r"""Bytes as the networks want them.
+
+    Ours.
+
+    Args:
+        pixels: uint8 (N, 256, 256, 3).
+
+    Returns:
+        float32 (N, 3, 256, 256) in [0, 1].
+    """
+    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float() / 255

@@ -1,4 +1,4 @@
-r"""The three networks behind mfr.evaluation.baselines and their losses, in standard deviations."""
+r"""The three networks of baselines.py and their losses, in standard deviations."""
 
 import torch
 from torch import nn

@@ -7,77 +7,21 @@ is what --resume needs.
 import argparse
 import math
 import time
-import warnings
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import torch
 
-from mfr.evaluation.methods.baselines import DEFAULTS, Baseline, BaselineConfig
+from mfr.evaluation.methods.baselines import DEFAULTS, Baseline, BaselineConfig, load, save
 from mfr.evaluation.methods.sequences import initialise
 from mfr.face.coefficients import Statistics
 from mfr.files.vico import held_out, read_clips
-from mfr.files.whole import atomic, existing
-from mfr.training import checkpoint
 from mfr.training.averaging import pick_device
 from mfr.training.batches import MotionData
 from mfr.training.identity import identity_file, load_identity
 from mfr.training.motion import portraits_to_vectors
 
-FORMAT = "mfr-net baseline 1"
 HELD_OUT_BATCHES = 8
-
-
-def save(path, baseline, **more):
-    r"""Write a baseline whole or not at all.
-
-    Args:
-        path: .pt file.
-        baseline: Baseline.
-        more: further tensors and numbers.
-    """
-    content = {
-        "format": FORMAT,
-        "config": asdict(baseline.config),
-        "model": baseline.state_dict(),
-        **more,
-    }
-    with atomic(path) as temporary:
-        torch.save(content, temporary)
-
-
-def load(path, device="cpu"):
-    r"""Read a baseline without executing anything that is in the file.
-
-    Args:
-        path: written by save.
-        device: where it goes.
-
-    Returns:
-        (Baseline in evaluation mode, dict of the file's content).
-
-    Raises:
-        ValueError: no such file, not a baseline, or a config that this version does not know.
-    """
-    path = existing(path, "baseline")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch warns about foreign files before it refuses
-            content = torch.load(path, map_location=device, weights_only=True)
-    except Exception as error:  # a damaged file makes torch raise almost anything
-        raise ValueError(
-            f"{path}: cannot be opened safely as a baseline (damaged, or it holds "
-            "objects other than tensors, numbers and strings)"
-        ) from error
-    found = content.get("format") if isinstance(content, dict) else type(content).__name__
-    if found != FORMAT:
-        raise ValueError(f"{path}: format {found!r}; a baseline has {FORMAT!r}")
-    try:
-        baseline = Baseline(BaselineConfig(**content["config"])).to(device)
-    except (TypeError, KeyError) as error:
-        raise ValueError(f"{path}: its config does not fit this version ({error})") from error
-    checkpoint.restore(baseline, content["model"], path)
-    return baseline.eval(), content
 
 
 class Trainer:
@@ -288,7 +232,7 @@ def parser():
     Returns:
         An ArgumentParser.
     """
-    top = argparse.ArgumentParser(prog="mfr.evaluation.baselines")
+    top = argparse.ArgumentParser(prog="python -m mfr.evaluation.methods")
     sub = top.add_subparsers(dest="command", required=True).add_parser("train")
     sub.add_argument("kind", choices=tuple(DEFAULTS))
     sub.add_argument("--data", default="data/small", help="ViCo-layout folder (%(default)s)")

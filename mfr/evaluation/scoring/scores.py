@@ -15,6 +15,7 @@ from mfr.evaluation.metrics import behaviour
 from mfr.evaluation.scoring.attitude_classifier import recognised
 
 PARTS = ("angle", "exp", "trans")
+SETS = {"test": "D_test", "ood": "D_ood", "train": "held out"}
 NAN = float("nan")
 
 
@@ -243,3 +244,18 @@ def fd_macro(scored, part, groups):
     if not of_group:
         return Value(NAN)
     return over_samples(of_group)._replace(clips=sum(map(len, groups)))
+
+
+def sets_of(clips):
+    r"""The sets that occur and the numbers of their clips, test first.
+
+    Ours.
+
+    Args:
+        clips: held-out rows.
+
+    Returns:
+        dict split -> list of numbers.
+    """
+    found = {split: [i for i, c in enumerate(clips) if c.split == split] for split in SETS}
+    return {split: rows for split, rows in found.items() if rows}

@@ -9,8 +9,15 @@ import math
 import numpy as np
 
 from mfr.config import ATTITUDES
-from mfr.evaluation.scoring.scores import PARTS, fd_macro, over_clips, over_samples, ratio
-from mfr.evaluation.tables.motion import SETS, sets_of
+from mfr.evaluation.scoring.scores import (
+    PARTS,
+    SETS,
+    fd_macro,
+    over_clips,
+    over_samples,
+    ratio,
+    sets_of,
+)
 
 ENERGY = {"test": 1.08, "ood": 1.20}  # largest share of the oracle's
 FD_SHARE, SPREAD_SHARE = 1.08, 0.10

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 
 from mfr.evaluation import metrics
-from mfr.evaluation.methods.painters import windows_at
+from mfr.evaluation.methods import to_images, windows_at
 from mfr.evaluation.scoring.judges import features
 from mfr.evaluation.scoring.scores import over_clips
-from mfr.evaluation.tables.images import painter_of, to_images
+from mfr.evaluation.tables.images import painter_of
 from mfr.files.vico import portrait_of
 
 MOMENTS = 4  # frames a clip

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from mfr.evaluation import metrics
-from mfr.evaluation.methods.painters import windows_at
+from mfr.evaluation.methods import to_images, windows_at
 from mfr.evaluation.scoring.judges import features
 from mfr.evaluation.scoring.scores import NAN, Value, over_clips, over_samples, standard_error
 from mfr.evaluation.tables import printed
@@ -57,20 +57,6 @@ def read_pictures(clips):
             )
         )
     return found
-
-
-def to_images(pixels):
-    r"""Bytes as the networks want them.
-
-    Ours.
-
-    Args:
-        pixels: uint8 (N, 256, 256, 3).
-
-    Returns:
-        float32 (N, 3, 256, 256) in [0, 1].
-    """
-    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float() / 255
 
 
 class ImageScores:

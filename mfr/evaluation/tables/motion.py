@@ -3,32 +3,17 @@ r"""The tables of motion: Table 1, Table 4 and ours, from the scores of every me
 from mfr.config import ATTITUDES
 from mfr.evaluation.scoring.scores import (
     PARTS,
+    SETS,
     Value,
     fd_cell,
     fd_macro,
     over_clips,
     over_samples,
     ratio,
+    sets_of,
 )
 from mfr.evaluation.tables import printed
 from mfr.evaluation.tables.writing import Column, Row, Table
-
-SETS = {"test": "D_test", "ood": "D_ood", "train": "held out"}
-
-
-def sets_of(clips):
-    r"""The sets that occur and the numbers of their clips, test first.
-
-    Ours.
-
-    Args:
-        clips: held-out rows.
-
-    Returns:
-        dict split -> list of numbers.
-    """
-    found = {split: [i for i, c in enumerate(clips) if c.split == split] for split in SETS}
-    return {split: rows for split, rows in found.items() if rows}
 
 
 def table_1(scored, clips, on_vico=False, ranked=()):

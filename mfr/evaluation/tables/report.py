@@ -2,7 +2,7 @@ r"""One command for every table: finds the methods, draws their responses, score
 
     python -m mfr.evaluation.tables --data data/vico --runs runs --out out/tables
 
-DATA is a ViCo-layout folder; RUNS holds runs of train_mfr.py and mfr.evaluation.baselines. What was
+DATA is a ViCo-layout folder; RUNS holds runs of train_mfr.py and mfr.evaluation.methods. What was
 drawn is kept in OUT/draws, so that a second call takes up where the first was stopped. Written are
 tables.md, tables.csv, record.json and figures; --publish tutorials/results copies what is checked
 in and renews the results in README.md.
@@ -14,21 +14,25 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from mfr.evaluation.figures import gallery as figures
-from mfr.evaluation.methods.background import with_repair
-from mfr.evaluation.methods.method import find_methods, trivial_methods
-from mfr.evaluation.methods.painters import find_painters
-from mfr.evaluation.scoring.judges import Judges, load_hopenet, load_inception
-from mfr.evaluation.scoring.responses import Drawn
-from mfr.evaluation.scoring.world import ORACLE, read_world, reference_rows, score_all
-from mfr.evaluation.tables import images as tables_images
-from mfr.evaluation.tables import motion as tables_motion
-from mfr.evaluation.tables import results
+from mfr.evaluation import figures
+from mfr.evaluation.methods import find_methods, find_painters, trivial_methods, with_repair
+from mfr.evaluation.scoring import (
+    ORACLE,
+    Drawn,
+    Judges,
+    load_hopenet,
+    load_inception,
+    read_world,
+    reference_rows,
+    score_all,
+)
+from mfr.evaluation.scoring.scores import SETS, sets_of
+from mfr.evaluation.tables import images, motion, results
 from mfr.evaluation.tables.aims import summary
 from mfr.evaluation.tables.identity import MOMENTS, kept_identity
 from mfr.evaluation.tables.writing import to_csv, to_markdown
 from mfr.files.vico import held_out, read_clips
-from mfr.files.whole import command, existing
+from mfr.files.whole import existing
 from mfr.training.checkpoint import WEIGHTS
 from mfr.training.identity import load_identity
 
@@ -60,7 +64,7 @@ def motion_tables(world, scored, oracle, real, seen):
     """
     clips, ranked = world.held.clips, {one.name for one in scored}
     rows = [oracle, *scored] if oracle else scored
-    table_4 = tables_motion.table_4(
+    table_4 = motion.table_4(
         rows,
         clips,
         seen.distances,
@@ -69,11 +73,11 @@ def motion_tables(world, scored, oracle, real, seen):
         seen.lively if has(seen.lively) else None,
     )
     return [
-        tables_motion.table_1(rows, clips, world.on_vico, ranked),
-        tables_motion.table_1b(rows, clips, ranked),
+        motion.table_1(rows, clips, world.on_vico, ranked),
+        motion.table_1b(rows, clips, ranked),
         table_4._replace(notes=[*table_4.notes, *([seen.remark] if seen.remark else [])]),
-        tables_motion.table_ours(rows, clips, oracle, ranked),
-        tables_motion.table_behaviour([real, *rows], clips, ranked),
+        motion.table_ours(rows, clips, oracle, ranked),
+        motion.table_behaviour([real, *rows], clips, ranked),
     ]
 
 
@@ -116,9 +120,9 @@ def see(world, scored, drawn, painters, better, options):
         options.hopenet and load_hopenet(options.hopenet),
     )
     tables, lively, kept, remark = [], {}, {}, ""
-    shown = tables_images.read_pictures(world.held.clips)
+    shown = images.read_pictures(world.held.clips)
     if shown:
-        table, distances, lively = tables_images.response_table(
+        table, distances, lively = images.response_table(
             painters[0], shown, drawn, scored, judges, name_of_V, world.on_vico, better
         )
         tables.append(table)
@@ -132,9 +136,9 @@ def see(world, scored, drawn, painters, better, options):
             f"{name_of_V}; no other true frame is at hand."
         )
     if options.pictures:
-        shown = tables_images.read_pictures(held_out(read_clips(options.pictures))[1])
+        shown = images.read_pictures(held_out(read_clips(options.pictures))[1])
     if shown:
-        table, kept = tables_images.reenactment_table(painters, shown, judges, name_of_V)
+        table, kept = images.reenactment_table(painters, shown, judges, name_of_V)
         tables.append(table)
     else:
         print(
@@ -155,8 +159,8 @@ def counts(world):
     Returns:
         dict name of the set -> int.
     """
-    sets = tables_motion.sets_of(world.held.clips)
-    return {tables_motion.SETS[split]: len(rows) for split, rows in sets.items()}
+    sets = sets_of(world.held.clips)
+    return {SETS[split]: len(rows) for split, rows in sets.items()}
 
 
 def heading(world, samples, seed):
@@ -307,7 +311,7 @@ def parser():
         An ArgumentParser.
     """
     top = argparse.ArgumentParser(
-        prog="mfr.evaluation.tables",
+        prog="python -m mfr.evaluation.tables",
         description=__doc__,
         formatter_class=argparse.RawTextHelpFormatter,
     )
@@ -334,7 +338,3 @@ def parser():
         help="further rows of each motion.pt, sampled otherwise",
     )
     return top
-
-
-if __name__ == "__main__":
-    command(main)

@@ -14,6 +14,7 @@ import os
 import shutil
 from pathlib import Path
 
+from mfr.evaluation.methods.method import DIGITS
 from mfr.evaluation.scoring.scores import NAN, Value
 from mfr.evaluation.tables.writing import Column, Row, Table, to_markdown
 from mfr.files.whole import atomic
@@ -21,7 +22,6 @@ from mfr.files.whole import atomic
 START, END = "<!-- results -->", "<!-- end of results -->"
 FILES = ("tables.md", "tables.csv", "record.json")
 COLOURS = 256  # of a published picture
-DIGITS = 16  # of a digest; what follows in a method's key are its settings of sampling
 OMITTED = ("training mean", "mirror the speaker")  # from the README, for brevity
 
 DISTANCE = [  # column, table, set, metric
