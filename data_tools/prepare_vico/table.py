@@ -46,17 +46,7 @@ class Release(NamedTuple):
 
 
 def read_release(source, table=None, more=()):
-    r"""Look a release through without opening its media.
-
-    Ours.
-
-    Args:
-        source: folder of the release, of any depth.
-        table: its table, or None to look for one.
-        more: further folders with files, such as reconstructions.
-
-    Returns:
-        Release.
+    r"""Look a release through without opening its media; `more` are folders of further files.
 
     Raises:
         ValueError: no such folder, or no table with the columns of a release.
@@ -76,16 +66,9 @@ def read_release(source, table=None, more=()):
 
 
 def find_tables(source, table=None):
-    r"""The table of the project release, or those of the challenge release.
+    r"""The table of the project release, or those of the challenge release, and which it is.
 
-    Ours.
-
-    Args:
-        source: folder.
-        table: path, or None to look for RLD_data.csv, then for any .csv with the columns.
-
-    Returns:
-        (paths, project | challenge).
+    RLD_data.csv is looked at first, then any .csv.
 
     Raises:
         ValueError: none has the columns of a release.
@@ -109,32 +92,14 @@ def find_tables(source, table=None):
 
 
 def read_cells(path):
-    r"""The lines of a table that are not empty, cells trimmed.
-
-    Ours.
-
-    Args:
-        path: .csv.
-
-    Returns:
-        list of lists of str.
-    """
+    r"""The lines of a table that are not empty, cells trimmed."""
     with open(path, newline="", encoding="utf-8-sig") as file:
         lines = [[cell.strip() for cell in row] for row in csv.reader(file)]
     return [cells for cells in lines if any(cells)]
 
 
 def kind_of(path):
-    r"""Which release a table is of.
-
-    Ours.
-
-    Args:
-        path: .csv.
-
-    Returns:
-        "project", "challenge" or "".
-    """
+    r"""Which release a table is of: "project", "challenge" or ""."""
     lines = read_cells(path)
     header = [cell.lower() for cell in lines[0]] if lines else []
     if set(COLUMNS) <= set(header) or _headless(header):
@@ -148,16 +113,9 @@ def _headless(cells):
 
 
 def read_table(path, kind):
-    r"""Rows of a table; those that make no sense become problems.
+    r"""Rows of a table; those that make no sense become lines about problems.
 
-    Ours: a name may carry a file's suffix, and a number of a person may end in ".0".
-
-    Args:
-        path: .csv.
-        kind: project | challenge.
-
-    Returns:
-        (list of Row, list of lines).
+    A name may carry a file's suffix, and a number of a person may end in ".0".
     """
     lines = read_cells(path)
     header = [cell.lower() for cell in lines[0]]
@@ -210,16 +168,10 @@ def _wrong(row, kind):
 
 
 def index_files(folders):
-    r"""Every video, sound and .mat below some folders, by name.
+    r"""Every video, sound and .mat below some folders, by name: dict kind -> dict name -> Path.
 
-    Ours: published scripts move files into sub-folders such as videos/test, so the name counts
-    and not the place.
-
-    Args:
-        folders: list of Path.
-
-    Returns:
-        (dict kind -> dict name -> Path, list of lines about names that occur twice).
+    Published scripts move files into sub-folders such as videos/test, so the name counts and not
+    the place. Beside it, lines about names that occur twice.
     """
     files, twice = {kind: {} for kind in SUFFIXES}, []
     for folder in folders:

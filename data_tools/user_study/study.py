@@ -9,7 +9,6 @@ same in each; _speakers/SPEAKER.mp4 and _portraits/LISTENER.png are shown beside
 there. The page names no method; the .key.json beside it does, and stays with whoever asks.
 """
 
-import argparse
 import base64
 import hashlib
 import json
@@ -17,7 +16,7 @@ import re
 from pathlib import Path
 
 from mfr.config import ATTITUDES
-from mfr.files.whole import atomic, existing
+from mfr.files.whole import atomic, command_line, existing
 
 PAGE = Path(__file__).with_name("page.html")
 QUESTIONS = {  # Sec. 4.4: overall naturalness, motion diversity, identity, attitude
@@ -34,9 +33,6 @@ def find_trials(folder):
     r"""The methods of a folder of videos, and the videos that all of them have.
 
     Paper: Sec. 4.4; one response of each attitude for each pair, as 300 videos ask for.
-
-    Args:
-        folder: with a folder for every method.
 
     Returns:
         (names of methods, dict (speaker, listener, attitude) -> list of paths, a method each).
@@ -67,33 +63,20 @@ def find_trials(folder):
 
 
 def code(*parts):
-    r"""A short name that tells nothing: 12 hexadecimal digits of a digest.
-
-    Ours.
-
-    Args:
-        parts: what it stands for, the seed among them.
-
-    Returns:
-        str.
-    """
+    r"""A short name that tells nothing: 12 hexadecimal digits of a digest of the parts."""
     text = "|".join(str(part) for part in parts)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def build(folder, seed=0, per_person=None, source=None):
-    r"""A study: what the page holds and what the key holds.
+    r"""(study, key): what the page holds and what the key holds, as dicts for JSON.
 
     Paper: Sec. 4.4.
 
     Args:
-        folder: of videos, see find_trials.
         seed: of all codes and so of every order.
         per_person: pages that one person sees, drawn at random; None is all.
         source: function of (path, code) that gives what the page writes as src; None embeds.
-
-    Returns:
-        (study, key), dicts for JSON.
 
     Raises:
         ValueError: per_person is below 1, or see find_trials.
@@ -148,32 +131,13 @@ def build(folder, seed=0, per_person=None, source=None):
 
 
 def embedded(path, name=None):
-    r"""A file as a data URI.
-
-    Ours.
-
-    Args:
-        path: .mp4 or .png.
-        name: not needed.
-
-    Returns:
-        str.
-    """
+    r"""An .mp4 or .png as a data URI."""
     content = base64.b64encode(Path(path).read_bytes()).decode()
     return f"data:{TYPES[Path(path).suffix]};base64,{content}"
 
 
 def copied(folder):
-    r"""A source that copies files under coded names, for studies too large for one page.
-
-    Ours.
-
-    Args:
-        folder: beside the page.
-
-    Returns:
-        Function of (path, code) that gives the address from the page.
-    """
+    r"""A source that copies files under coded names, for studies too large for one page."""
     folder = Path(folder)
 
     def source(path, name):
@@ -186,17 +150,7 @@ def copied(folder):
 
 
 def write_page(study, key, out):
-    r"""The page and the key beside it.
-
-    Ours.
-
-    Args:
-        study, key: from build.
-        out: .html.
-
-    Returns:
-        Path of the key.
-    """
+    r"""The page and the key beside it; gives the key's path."""
     out = Path(out)
     content = json.dumps(study).replace("</", "<\\/")  # no text may close the script element
     page = PAGE.read_text(encoding="utf-8").replace("/*STUDY*/", content)
@@ -208,11 +162,7 @@ def write_page(study, key, out):
 
 
 def main(arguments=None):
-    r"""The command line.
-
-    Args:
-        arguments: list of words, or None for the command line's own.
-    """
+    r"""The command line."""
     options = parser().parse_args(arguments)
     if options.command == "videos":
         from data_tools.user_study.videos import make_videos
@@ -237,16 +187,8 @@ def main(arguments=None):
 
 
 def parser():
-    r"""The command line's words.
-
-    Returns:
-        An ArgumentParser.
-    """
-    top = argparse.ArgumentParser(
-        prog="python -m data_tools.user_study",
-        description=__doc__,
-        formatter_class=argparse.RawTextHelpFormatter,
-    )
+    r"""The command line's words."""
+    top = command_line("data_tools.user_study", __doc__)
     parts = top.add_subparsers(dest="command", required=True)
     videos = parts.add_parser("videos", help="render every method's responses")
     videos.add_argument("--data", default="data/vico", help="ViCo-layout folder (%(default)s)")

@@ -16,15 +16,9 @@ from mfr.files.vico import held_out, portrait_of, read_clips
 
 
 def make_videos(options):
-    r"""Render what is not there yet.
+    r"""Render what is not there yet; gives how many videos the folder holds now.
 
     Paper: Sec. 4.4.
-
-    Args:
-        options: data, runs, out, speakers, listeners, only and seed of the command line.
-
-    Returns:
-        How many videos the folder holds now.
 
     Raises:
         ValueError: nobody to show, or fewer than two methods.
@@ -65,18 +59,9 @@ def make_videos(options):
 
 
 def choose(clips, who, count, rng):
-    r"""One clip each of randomly chosen people.
+    r"""One clip each of randomly chosen people, by person; fewer where there are fewer.
 
     Paper: Sec. 4.4, "randomly choose 10 speaker videos and 10 listeners".
-
-    Args:
-        clips: rows.
-        who: speaker_id | listener_id.
-        count: how many people; fewer where there are fewer.
-        rng: numpy Generator.
-
-    Returns:
-        list of rows, by person.
     """
     by_person = {}
     for clip in clips:
@@ -87,21 +72,7 @@ def choose(clips, who, count, rng):
 
 
 def answer(method, held, i, j, attitude, seed):
-    r"""Listener j's response to speaker i.
-
-    Ours: every method gets the same seed.
-
-    Args:
-        method: Method.
-        held: HeldOut.
-        i: the clip whose speaker speaks.
-        j: the clip whose listener listens.
-        attitude: positive | neutral | negative.
-        seed: of the draw.
-
-    Returns:
-        (L, 70).
-    """
+    r"""Listener j's response (L, 70) to the speaker of clip i; every method gets the same seed."""
     speech, listener = held.condition(i, method.identity), held.condition(j, method.identity)
     one_hot = torch.eye(len(ATTITUDES))[ATTITUDES.index(attitude)][None]
     cond = speech._replace(
@@ -111,17 +82,9 @@ def answer(method, held, i, j, attitude, seed):
 
 
 def film(path, painter, picture, own, motion, speaker):
-    r"""Write a response with the speaker's sound.
+    r"""Write a response (L, 70) with the speaker's sound.
 
-    Ours.
-
-    Args:
-        path: .mp4.
-        painter: Painter.
-        picture: uint8 (256, 256, 3).
-        own: (70,), its coefficients.
-        motion: (L, 70).
-        speaker: row whose sound is heard.
+    The picture is bytes (256, 256, 3), `reference` (70,) its coefficients.
     """
     sound, sample_rate = media.read_sound(speaker.audio)
     sound = media.fit_sound(sound, sample_rate, len(motion) / FPS)
@@ -137,15 +100,7 @@ def film(path, painter, picture, own, motion, speaker):
 
 
 def show_speaker(clip, length, out):
-    r"""The speaker's own video with sound, where the data has it.
-
-    Ours.
-
-    Args:
-        clip: row.
-        length: frames.
-        out: folder of videos.
-    """
+    r"""The speaker's own video with sound, `length` frames, where the data has it."""
     path = Path(out) / "_speakers" / f"{clip.speaker.stem}.mp4"
     if path.exists() or not clip.speaker.exists():
         return

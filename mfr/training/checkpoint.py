@@ -61,8 +61,10 @@ def load(path, stage, device="cpu"):
 def open_format(path, kind, wanted, device="cpu"):
     r"""The dict in a file of ours, opened without executing anything that is in it.
 
-    Raises ValueError where the file is damaged, holds objects, or its `format` is not `wanted`;
-    `kind` says in the message what it should have been.
+    `kind` says in messages what it should have been.
+
+    Raises:
+        ValueError: the file is damaged, holds objects, or its `format` is not `wanted`.
     """
     try:
         with warnings.catch_warnings():

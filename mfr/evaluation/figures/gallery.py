@@ -21,15 +21,7 @@ OF_METHOD = ("patterns", "diversity", "attitudes")
 
 
 def plot_scores(path, scored, clips):
-    r"""FD of the three parts, energy score and spread of every method.
-
-    Ours.
-
-    Args:
-        path: .png.
-        scored: list of Scored, the oracle first if there is one.
-        clips: held-out rows.
-    """
+    r"""FD of the three parts, energy score and spread of every method, the oracle first."""
     sets, names = list(sets_of(clips).values()), [one.name for one in scored]
     everyone = [i for rows in sets for i in rows]
     panels = [(f"FD {part}", [fd_macro(one, part, sets) for one in scored]) for part in PARTS]
@@ -53,13 +45,7 @@ def plot_scores(path, scored, clips):
 def plot_samples(path, drawn, held, chosen):
     r"""The samples of one clip of each attitude: method by method, and the truth in black.
 
-    Paper: Fig. 6, diverse responses to one speaker.
-
-    Args:
-        path: .png.
-        drawn: dict name -> Drawn.
-        held: HeldOut.
-        chosen: numbers of the clips, a column each.
+    Paper: Fig. 6. A column for each number of a clip in `chosen`.
     """
     figure, axes = sheet(len(drawn), len(chosen), 4.2 * len(chosen), 1.6 * len(drawn))
     for row, (name, one) in zip(axes, drawn.items()):
@@ -77,35 +63,15 @@ def plot_samples(path, drawn, held, chosen):
 
 
 def of_each_attitude(clips):
-    r"""The first clip of each attitude, or the first clip where none is known.
-
-    Ours.
-
-    Args:
-        clips: held-out rows.
-
-    Returns:
-        list of numbers.
-    """
+    r"""Number of the first clip of each attitude, or of the first clip where none is known."""
     found = [next((i for i, c in enumerate(clips) if c.attitude == one), None) for one in ATTITUDES]
     return [i for i in found if i is not None] or [0]
 
 
 def draw_all(world, methods, scored, drawn, painter, options):
-    r"""Write every figure.
+    r"""Write every figure, Fig. 5 (patterns), 6 (diversity) and 7 (attitudes) among them.
 
-    Paper: Fig. 5 (patterns), 6 (diversity) and 7 (attitudes).
-
-    Args:
-        world: World.
-        methods: list of Method.
-        scored: list of Scored, the oracle first if there is one.
-        drawn: dict name -> Drawn.
-        painter: Painter of the faces, or None for curves alone.
-        options: out, samples and seed of the command line.
-
-    Returns:
-        list of file names.
+    Gives the file names. Without a painter there are curves alone.
     """
     out, held, names = Path(options.out), world.held, ["scores.png", "samples.png"]
     plot_scores(out / names[0], scored, held.clips)
@@ -137,13 +103,7 @@ def _figures_of(method, world, drawn, chosen, painter, options):
 def to_publish(names):
     r"""Which figures are checked in: the scores, and those of the first MFR-Net, not the preset's.
 
-    Ours.
-
-    Args:
-        names: file names of draw_all.
-
-    Returns:
-        dict published name -> file name.
+    dict published name -> file name.
     """
     found = {"scores.png": "scores.png"}
     for kind in OF_METHOD:

@@ -23,15 +23,9 @@ ENERGY = 42  # of the 45 audio features
 def plot_patterns(path, motion, world, name, chosen):
     r"""How responses follow the speaker, a column each attitude: one clip, and all of them.
 
-    Paper: Fig. 5. Upper row: samples over the oracle's band, the truth, the speaker's loudness and
-    ends of phrases. Lower row, where phrases are known: mean head speed after they end.
-
-    Args:
-        path: .png.
-        motion: list of (K, L, 70), the method's responses.
-        world: World.
-        name: of the method.
-        chosen: numbers of the clips, a column each.
+    Paper: Fig. 5. Upper row: samples (K, L, 70) over the oracle's band, the truth, the speaker's
+    loudness and ends of phrases. Lower row, where phrases are known: mean head speed after they
+    end.
     """
     rows = 2 if world.oracle else 1
     figure, axes = sheet(rows, len(chosen), 4.6 * len(chosen), 2.5 * rows)
@@ -96,16 +90,10 @@ def _after_phrases(axis, motion, world, attitude, name):
 
 
 def speed_after(motions, phrase_ends):
-    r"""s_j: mean speed of the angles j frames after the speaker's phrases end.
+    r"""s_j: mean speed of the angles j frames after the speaker's phrases end, (45,) [rad/s].
 
-    Ours: the curve whose centre is behaviour.response_delay.
-
-    Args:
-        motions: list of (K, L, 70).
-        phrase_ends: list of (N,) [frames].
-
-    Returns:
-        numpy (45,) [rad/s], or None where no phrase is followed by 45 frames.
+    The curve whose centre is behaviour.response_delay. None where no phrase of (N,) [frames] is
+    followed by 45 frames of its motion (K, L, 70).
     """
     found = []
     for samples, ends in zip(motions, phrase_ends):
@@ -119,19 +107,9 @@ def speed_after(motions, phrase_ends):
 
 @torch.no_grad()
 def three_attitudes(method, held, i, samples, seed=0):
-    r"""Responses to one clip under all three attitudes.
+    r"""Responses (K, L, 70) to clip i under each of the three attitudes, from the same noise.
 
     Paper: Sec. 4.5.4.
-
-    Args:
-        method: Method.
-        held: HeldOut.
-        i: number of the clip.
-        samples: K.
-        seed: the same noise for all three.
-
-    Returns:
-        dict attitude -> numpy (K, L, 70).
     """
     found, cond = {}, held.condition(i, method.identity)
     for k, attitude in enumerate(ATTITUDES):
@@ -143,18 +121,9 @@ def three_attitudes(method, held, i, samples, seed=0):
 
 
 def plot_attitudes(path, motions, held, i, painter, name, ours=True):
-    r"""One speaker, one listener, three attitudes: curves, and the first sample's faces.
+    r"""One speaker, one listener, three attitudes: curves, and the first sample's faces: Fig. 7.
 
-    Paper: Fig. 7.
-
-    Args:
-        path: .png.
-        motions: dict attitude -> (K, L, 70).
-        held: HeldOut.
-        i: number of the clip.
-        painter: Painter, or None for curves alone.
-        name: of the method.
-        ours: whether exp 1 and exp 4 are a smile and a frown.
+    `motions` maps attitudes to (K, L, 70); `ours`: exp 1 and exp 4 are a smile and a frown.
     """
     rows = [(attitude, INK[attitude], motion) for attitude, motion in motions.items()]
     title = f"{name}: one speaker and listener, three attitudes (bold: mean; faces: first sample)"
@@ -162,18 +131,9 @@ def plot_attitudes(path, motions, held, i, painter, name, ours=True):
 
 
 def plot_diversity(path, samples, held, i, painter, name, ours=True):
-    r"""Several responses to one speaker: curves and faces.
+    r"""Several responses (K, L, 70) to one speaker: curves and faces: Fig. 6.
 
-    Paper: Fig. 6.
-
-    Args:
-        path: .png.
-        samples: (K, L, 70).
-        held: HeldOut.
-        i: number of the clip.
-        painter: Painter, or None for curves alone.
-        name: of the method.
-        ours: whether exp 1 and exp 4 are a smile and a frown.
+    `ours`: exp 1 and exp 4 are a smile and a frown.
     """
     rows = [(f"sample {n + 1}", SAMPLES[n], one[None]) for n, one in enumerate(samples[:LINES])]
     attitude = held.clips[i].attitude or "unknown"
@@ -199,16 +159,10 @@ def _curves_and_faces(path, rows, held, i, painter, title, ours, truth=None):
 
 
 def most_different(motions, count):
-    r"""Of equal spans of time, the frame of each in which motions differ most.
+    r"""Of `count` equal spans of time, the frame of each in which motions (R, L, 70) differ most.
 
-    Ours: differences in the standard deviation of each coefficient, so that none prevails.
-
-    Args:
-        motions: (R, L, 70).
-        count: spans; fewer where there are fewer frames.
-
-    Returns:
-        int64 (count,).
+    In standard deviations of each coefficient, so that none prevails; fewer spans where there are
+    fewer frames.
     """
     scale = motions.std(axis=(0, 1)) + 1e-9
     apart = ((motions - motions.mean(0)) / scale).var(axis=0).sum(axis=1)  # (L,)

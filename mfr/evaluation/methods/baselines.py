@@ -6,9 +6,7 @@ pchg   PCHG's regularised driver [16]: a bidirectional LSTM that sees the portra
        and predicts the residual to it, with batch normalisation and dropout.
 lstm   Table 4's "w/o DIFF": all inputs of MFR-Net, concatenated, regressed by an LSTM.
 
-All three live in standard deviations inside and speak raw units outside, as MotionModel does.
-
-    python -m mfr.evaluation.methods train vico --data data/vico --run runs/baselines
+All three live in standard deviations inside and speak raw units outside, as MotionModel does; training.py trains them.
 """
 
 from dataclasses import asdict, dataclass
@@ -55,12 +53,9 @@ DEFAULTS = {
 
 
 class Baseline(nn.Module):
-    r"""Statistics of the data around one of the networks.
+    r"""One of the networks in standard deviations, spoken to in raw units.
 
-    Ours: the three share all that is not their idea, so that a table compares ideas.
-
-    Args:
-        config: BaselineConfig.
+    The three share all that is not their idea, so that a table compares ideas.
     """
 
     def __init__(self, config):
@@ -72,14 +67,7 @@ class Baseline(nn.Module):
         self.audio = Statistics(torch.zeros(AUDIO_DIM), torch.ones(AUDIO_DIM))
 
     def standardised(self, cond):
-        r"""A raw Condition in standard deviations, the attitude left out where the config says so.
-
-        Args:
-            cond: Condition in raw units, with a reference.
-
-        Returns:
-            Condition.
-        """
+        r"""A raw Condition in standard deviations, the attitude left out where the config says so."""
         return cond._replace(
             audio=self.audio.normalise(cond.audio),
             speaker=self.speaker.normalise(cond.speaker),
@@ -88,15 +76,9 @@ class Baseline(nn.Module):
         )
 
     def loss(self, listener, cond, generator):
-        r"""The system's own loss on raw data.
+        r"""The network's own loss on raw motion (B, L, 70) and its raw Condition, a scalar.
 
-        Args:
-            listener: (B, L, 70) raw motion.
-            cond: Condition in raw units.
-            generator: of the dropout.
-
-        Returns:
-            Scalar.
+        ViCo's and PCHG's data begins at the frame that is given, so that is their reference.
         """
         if self.config.kind != "lstm":  # their data begins at the frame that is given
             cond = cond._replace(reference=listener[:, 0])
@@ -105,16 +87,7 @@ class Baseline(nn.Module):
 
     @torch.no_grad()
     def respond(self, cond, samples, generator=None):
-        r"""The one response, as often as asked for.
-
-        Args:
-            cond: Condition of one clip in raw units, as MotionModel.sample takes it.
-            samples: K.
-            generator: not needed; every method takes one.
-
-        Returns:
-            (K, L, 70) in raw units, K equal responses.
-        """
+        r"""The one response, `samples` times: (K, L, 70) raw, from a raw Condition of one clip."""
         response = self.listener.denormalise(self.network(self.standardised(cond), None))
         return response.expand(samples, -1, -1)
 
@@ -134,7 +107,8 @@ def save(path, baseline, **more):
 def load(path, device="cpu"):
     r"""(Baseline in evaluation mode, dict of the file's content).
 
-    Raises ValueError: no such file, not a baseline, or a config that this version does not know.
+    Raises:
+        ValueError: no such file, not a baseline, or a config that this version does not know.
     """
     path = existing(path, "baseline")
     content = checkpoint.open_format(path, "baseline", FORMAT, device)

@@ -27,14 +27,7 @@ class Painter(NamedTuple):
 
 
 def load_renderer(path):
-    r"""A trained renderer.
-
-    Args:
-        path: renderer.pt.
-
-    Returns:
-        Renderer in evaluation mode.
-    """
+    r"""The Renderer of a renderer.pt, in evaluation mode."""
     content = checkpoint.load(path, "renderer")
     renderer = Renderer(content["config"])
     checkpoint.restore(renderer, content["model"], path)
@@ -42,16 +35,10 @@ def load_renderer(path):
 
 
 def find_painters(runs):
-    r"""Every renderer.pt below a folder, the bundled one, and the portrait left as it is.
+    r"""Every renderer.pt in a folder and its folders, the bundled one, the portrait as it is.
 
-    Ours.
-
-    Args:
-        runs: folder of runs, or one run.
-
-    Returns:
-        list of Painter; the first is the one that responses are rendered with. A renderer.pt of
-        another version is passed over.
+    The first is the one that responses are rendered with. One that does not fit this version is
+    passed over with a line.
     """
     found, runs = [], Path(runs)
     for folder in [runs, *sorted(path for path in runs.iterdir() if path.is_dir())]:
@@ -73,17 +60,7 @@ def _painters(folder, where):
 
 
 def painter(path, where):
-    r"""A Painter of a trained renderer.
-
-    Ours.
-
-    Args:
-        path: renderer.pt.
-        where: what its run is called.
-
-    Returns:
-        Painter.
-    """
+    r"""The Painter of a renderer.pt, named after its run."""
     renderer = load_renderer(path)
     training = to_dict(renderer.config)
     without = training.pop("identity_weight") == 0
@@ -102,48 +79,19 @@ def _unchanged(picture, own, windows):
 
 @torch.no_grad()
 def frames(renderer, picture, own, windows):
-    r"""Several frames of one portrait, which is encoded once.
+    r"""Frames (N, 3, 256, 256) of one portrait, which is encoded once, in [0, 1].
 
-    Ours.
-
-    Args:
-        renderer: Renderer.
-        picture: (3, 256, 256) in [0, 1].
-        own: (70,), its coefficients.
-        windows: (N, W, 70).
-
-    Returns:
-        (N, 3, 256, 256) in [0, 1].
+    The picture (3, 256, 256), its coefficients `reference` (70,), windows (N, W, 70).
     """
     encoded = renderer.encode(picture[None], own[None])
     return torch.cat([renderer(encoded, part) for part in windows.split(BATCH)])
 
 
 def windows_at(motion, index, window):
-    r"""Windows of a motion around some of its frames.
-
-    Ours.
-
-    Args:
-        motion: (L, 70).
-        index: (N,) frames.
-        window: W.
-
-    Returns:
-        (N, W, 70).
-    """
+    r"""Windows (N, W, 70) of a motion (L, 70) around its frames `index` (N,)."""
     return window_coefficients(torch.as_tensor(motion, dtype=torch.float32), window)[index]
 
 
 def to_images(pixels):
-    r"""Bytes as the networks want them.
-
-    Ours.
-
-    Args:
-        pixels: uint8 (N, 256, 256, 3).
-
-    Returns:
-        float32 (N, 3, 256, 256) in [0, 1].
-    """
+    r"""Bytes (N, 256, 256, 3) as the networks want them: float32 (N, 3, 256, 256) in [0, 1]."""
     return torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float() / 255

@@ -36,13 +36,9 @@ class Drawn(NamedTuple):
 
 
 class HeldOut:
-    r"""Clips to respond to, with the truth.
+    r"""Clips to respond to, `most` of each split, with the truth.
 
-    Ours: the reference is the listener's frame 0, as in ViCo's protocol.
-
-    Args:
-        clips: rows.
-        most: of each split, or None for all.
+    The reference is the listener's frame 0, as in ViCo's protocol.
     """
 
     def __init__(self, clips, most=None):
@@ -67,15 +63,7 @@ class HeldOut:
         self._vectors = {}
 
     def condition(self, i, identity=None):
-        r"""The condition of clip i.
-
-        Args:
-            i: number of the clip.
-            identity: weights of V, or None for a method that wants no identity.
-
-        Returns:
-            Condition in raw units, B = 1.
-        """
+        r"""The raw Condition of clip i, B = 1, with V's vector where `identity` names V's weights."""
         if identity is None:
             return self.conditions[i]
         if identity not in self._vectors:
@@ -86,15 +74,6 @@ class HeldOut:
 
 def spread(rows, most):
     r"""At most so many rows, evenly spread.
-
-    Ours.
-
-    Args:
-        rows: list.
-        most: >= 1.
-
-    Returns:
-        list.
 
     Raises:
         ValueError: most is below 1.
@@ -107,16 +86,7 @@ def spread(rows, most):
 
 
 def training_motion(clips):
-    r"""The training listeners, without their speakers' sound.
-
-    Ours.
-
-    Args:
-        clips: rows.
-
-    Returns:
-        list of float32 (L, 70).
-    """
+    r"""The training listeners (L, 70) in float32, without their speakers' sound."""
     return [
         torch.as_tensor(to_motion(load_mat(clip.listener_mat)[0]), dtype=torch.float32)
         for clip in clips
@@ -124,16 +94,7 @@ def training_motion(clips):
 
 
 def read_oracle(folder, held):
-    r"""What data_tools.oracle wrote, if it did.
-
-    Ours.
-
-    Args:
-        folder: the data.
-        held: HeldOut.
-
-    Returns:
-        Oracle, or None where a clip has no file.
+    r"""What data_tools.oracle wrote into the data's folder; None where a clip has no file.
 
     Raises:
         ValueError: a file is of another length than its clip.
@@ -154,23 +115,10 @@ def read_oracle(folder, held):
 
 
 def draw(method, held, samples, seed=0, folder=None, progress=None):
-    r"""K responses of a method to every held-out clip.
+    r"""K responses of a method to every held-out clip, read from `folder` where they are kept.
 
-    Ours: clip by clip from a generator of its own, so that a subset of clips gives the same draws.
-
-    Args:
-        method: Method.
-        held: HeldOut.
-        samples: K.
-        seed: of the draws.
-        folder: where draws are kept, or None.
-        progress: function of (clips done, clips in all), or None.
-
-    Returns:
-        Drawn.
-
-    Raises:
-        ValueError: a response is not (K, L, 70) or holds a number that is not finite.
+    Clip by clip from a generator of its own, so that a subset of clips gives the same draws.
+    `progress` is told (clips done, clips in all).
     """
     motions, frames, seconds = [], 0, 0.0
     count = 1 if method.deterministic else samples
@@ -195,29 +143,12 @@ def draw(method, held, samples, seed=0, folder=None, progress=None):
 
 
 def file_name(name):
-    r"""A method's name as a folder's.
-
-    Ours.
-
-    Args:
-        name: any text.
-
-    Returns:
-        Letters, digits, dots and dashes.
-    """
+    r"""A method's name as a folder's: letters, digits, dots and dashes."""
     return re.sub(r"[^\w.-]+", "_", name).strip("_")
 
 
 def check_response(name, motion, samples, length):
     r"""Refuse what the metrics could not judge.
-
-    Ours.
-
-    Args:
-        name: method and clip, for the message.
-        motion: numpy.
-        samples: K.
-        length: L.
 
     Raises:
         ValueError: the shape is not (K, L, 70), or a number is not finite.

@@ -38,17 +38,7 @@ class World(NamedTuple):
 
 
 def read_world(folder, most=None):
-    r"""Data, units, classifier and oracle of a folder.
-
-    Ours.
-
-    Args:
-        folder: in ViCo's layout.
-        most: clips of each held-out split, or None for all.
-
-    Returns:
-        World.
-    """
+    r"""Data, units, classifier and oracle of a folder; `most` clips of each held-out split."""
     train, rest = held_out(read_clips(folder))
     held, training = HeldOut(rest, most), training_motion(train)
     std = Statistics.fit(training).std
@@ -59,16 +49,6 @@ def read_world(folder, most=None):
 
 def score_all(world, methods, samples, seed, folder=None, tell=print):
     r"""Draw and score every method; one that fails is left out with a line.
-
-    Ours.
-
-    Args:
-        world: World.
-        methods: list of Method.
-        samples: K.
-        seed: of the draws.
-        folder: where draws are kept, or None.
-        tell: function of a line.
 
     Returns:
         (list of Scored, dict name -> Drawn, list of lines about what was left out).
@@ -105,16 +85,7 @@ def _progress(name):
 
 
 def reference_rows(world):
-    r"""The oracle's and real motion's own scores.
-
-    Ours.
-
-    Args:
-        world: World.
-
-    Returns:
-        (Scored or None, Scored).
-    """
+    r"""The oracle's (or None) and real motion's own Scored."""
 
     def judged(name, motion):
         drawn = Drawn(motion, float("nan"))

@@ -31,37 +31,15 @@ WHY_FD = (
 
 
 def verdict(what, value, limit, held, digits=2):
-    r"""One line.
-
-    Ours.
-
-    Args:
-        what: was asked.
-        value: found.
-        limit: in words.
-        held: bool.
-        digits: of the value.
-
-    Returns:
-        str.
-    """
+    r"""One line: what was asked, the value, the limit in words, whether it held."""
     found = "no number" if math.isnan(value) else f"{value:.{digits}f}"
     return f"* {'held  ' if held else 'MISSED'} {what}: {found} ({limit})"
 
 
 def aims(one, oracle, rivals, clips):
-    r"""How near a method comes to the true distribution.
+    r"""Lines that tell how near a method comes to the true distribution.
 
-    Ours.
-
-    Args:
-        one: Scored.
-        oracle: Scored.
-        rivals: list of Scored, deterministic ones.
-        clips: held-out rows.
-
-    Returns:
-        list of lines.
+    `rivals` are the deterministic ones.
     """
     lines, members = [], sets_of(clips)
     for split, rows in members.items():
@@ -138,19 +116,12 @@ def _behaves(one, oracle, rows):
 
 
 def claims(one, rivals, clips, distances, oracle=None):
-    r"""The paper's claims, rival by rival.
-
-    Paper: Sec. 4.2.2, 4.5.1.
+    r"""The paper's claims (Sec. 4.2.2, 4.5.1) for its MFR-Net, rival by rival, as lines.
 
     Args:
-        one: Scored of MFR-Net.
-        rivals: list of Scored: the ablations and the compared systems.
-        clips: held-out rows.
+        rivals: Scored of the ablations and the compared systems.
         distances: name -> 1 - CSIM (Value), may be empty.
         oracle: Scored, whose own place tells what a claim asks for, or None.
-
-    Returns:
-        list of lines.
     """
     lines, members = [], sets_of(clips)
     everyone = [i for rows in members.values() for i in rows]
@@ -236,16 +207,12 @@ def _keeps_identity(one, rival, distances):
 
 
 def identity_loss(painters, kept):
-    r"""Whether Eq. (6) keeps identity: renderers with it against those without.
+    r"""Whether Eq. (6) keeps identity: renderers with it against those without, as lines.
 
-    Paper: Table 4, w/o L_identity.
+    Paper: Table 4, w/o L_identity. Only those that were trained alike are compared.
 
     Args:
-        painters: list of Painter.
         kept: name -> 1 - CSIM (Value) of self-reenactment, may be empty.
-
-    Returns:
-        list of lines, one a pair trained alike; one that says what is missing where there is none.
     """
     trained = [one for one in painters if one.key and one.name in kept]
     without = [one for one in trained if not one.with_identity_loss]
@@ -273,16 +240,7 @@ def identity_loss(painters, kept):
 
 
 def untested(rivals):
-    r"""Which of the paper's rivals are not among the rows.
-
-    Ours.
-
-    Args:
-        rivals: list of Scored.
-
-    Returns:
-        list of lines.
-    """
+    r"""Lines for the paper's rivals that are not among the rows."""
     return [
         f"* not tested  against {kind}: no run of it"
         for kind in RIVALS
@@ -291,21 +249,9 @@ def untested(rivals):
 
 
 def summary(scored, methods, oracle, clips, distances, painters=(), kept=None):
-    r"""Aims and claims of every MFR-Net among the rows.
+    r"""Aims and claims of every MFR-Net among the rows, as Markdown.
 
-    Ours.
-
-    Args:
-        scored: list of Scored.
-        methods: list of Method.
-        oracle: Scored or None.
-        clips: held-out rows.
-        distances: name -> 1 - CSIM (Value), may be empty.
-        painters: list of Painter.
-        kept: name -> 1 - CSIM (Value) of each painter's self-reenactment, or None.
-
-    Returns:
-        Markdown.
+    `distances` and `kept` are 1 - CSIM (Value) by name, of responses and of self-reenactment.
     """
     fixed = {m.name for m in methods if m.deterministic}
     trained = {m.name for m in methods if m.key}

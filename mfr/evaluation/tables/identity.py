@@ -17,19 +17,9 @@ MOMENTS = 4  # frames a clip
 
 
 def kept_identity(painter, held, drawn, V, repaired=None):
-    r"""1 - CSIM of a few rendered frames of each method's first response against the portrait.
+    r"""1 - CSIM of a few frames of each method's first response against the portrait.
 
-    Ours: for data with one picture a clip; Table 2 asks for true frames.
-
-    Args:
-        painter: Painter of all rows.
-        held: HeldOut.
-        drawn: dict name -> Drawn.
-        V: IdentityNet.
-        repaired: Painter of PCHG's rows, or None.
-
-    Returns:
-        dict name -> id_distance Value, mean over clips.
+    A Value for each name, mean over clips; `repaired` paints PCHG's rows.
     """
     found = {name: [] for name in drawn}
     for i, clip in enumerate(held.clips):

@@ -34,16 +34,7 @@ class Pictures(NamedTuple):
 
 
 def read_pictures(clips):
-    r"""Pictures of the held-out listeners.
-
-    Ours.
-
-    Args:
-        clips: held-out rows.
-
-    Returns:
-        list of Pictures; clips with a single picture are left out.
-    """
+    r"""Pictures of the held-out listeners; clips with a single picture are left out."""
     found = []
     for number, clip in enumerate(clips):
         motion = to_motion(load_mat(clip.listener_mat)[0])
@@ -60,13 +51,7 @@ def read_pictures(clips):
 
 
 class ImageScores:
-    r"""Frame by frame numbers of one row, gathered over clips.
-
-    Ours.
-
-    Args:
-        judges: Judges.
-    """
+    r"""Frame by frame numbers of one row, gathered over clips."""
 
     def __init__(self, judges):
         self.judges = judges
@@ -75,12 +60,7 @@ class ImageScores:
         self.lively = []  # diversity over frames by Hopenet, a clip each
 
     def add(self, generated, real):
-        r"""Score the frames of one clip.
-
-        Args:
-            generated: (N, 3, 256, 256) in [0, 1].
-            real: uint8 (N, 256, 256, 3).
-        """
+        r"""Score frames of a clip: (N, 3, 256, 256) in [0, 1] against bytes (N, 256, 256, 3)."""
         self.values["ssim"].append(metrics.ssim(generated, real))
         self.values["psnr"].append(metrics.psnr(generated, real))
         self.values["cpbd"].append(metrics.cpbd(generated))
@@ -99,11 +79,7 @@ class ImageScores:
     def value(self, name):
         r"""Mean over all frames of all clips; the error takes a clip's mean as one draw.
 
-        Args:
-            name: ssim | cpbd | psnr | csim | id_distance | frechet | fid | hopenet.
-
-        Returns:
-            Value; NaN without the network that it wants.
+        `name` is one of COLUMNS; NaN without the network that it wants.
         """
         if name == "hopenet":
             return over_clips(self.lively)
@@ -134,16 +110,9 @@ COLUMNS = {
 
 
 def names_of(judges, moving=True):
-    r"""The numbers that some judges can give.
+    r"""Those of COLUMNS that the judges can give.
 
-    Ours.
-
-    Args:
-        judges: Judges.
-        moving: whether the frames of a clip follow a response, so that its liveliness counts.
-
-    Returns:
-        list of COLUMNS' names.
+    `moving`: the frames of a clip follow a response, so that its liveliness counts.
     """
     missing = set() if judges.inception else {"fid"}
     missing |= set() if judges.hopenet and moving else {"hopenet"}
@@ -151,17 +120,7 @@ def names_of(judges, moving=True):
 
 
 def who_judged(judges, name_of_V):
-    r"""Which networks the numbers come from, in a sentence.
-
-    Ours.
-
-    Args:
-        judges: Judges.
-        name_of_V: what V is called.
-
-    Returns:
-        str.
-    """
+    r"""Which networks the numbers come from, in a sentence."""
     inception = "the Inception of --inception" if judges.inception else "none (no --inception)"
     hopenet = "the Hopenet of --hopenet" if judges.hopenet else "none (no --hopenet): angles alone"
     return (
@@ -171,15 +130,7 @@ def who_judged(judges, name_of_V):
 
 
 def reenactment_table(painters, pictures, judges, name_of_V):
-    r"""Each renderer on true coefficients.
-
-    Ours: the renderer alone.
-
-    Args:
-        painters: list of Painter.
-        pictures: list of Pictures.
-        judges: Judges.
-        name_of_V: for the remark.
+    r"""Each renderer on true coefficients: the renderer alone.
 
     Returns:
         (Table, dict name -> id_distance Value).
@@ -212,19 +163,9 @@ def reenactment_table(painters, pictures, judges, name_of_V):
 def response_table(
     painter, pictures, drawn, scored, judges, name_of_V, on_vico=False, repaired=None
 ):
-    r"""Each method's first response, rendered, against the true frames.
+    r"""Each method's first response, rendered, against the true frames: Table 2.
 
-    Paper: Table 2.
-
-    Args:
-        painter: Painter of all rows.
-        pictures: list of Pictures.
-        drawn: dict name -> Drawn.
-        scored: list of Scored, for the last column.
-        judges: Judges.
-        name_of_V: for the remark.
-        on_vico: put the printed rows beside ours.
-        repaired: Painter of PCHG's rows, or None.
+    `scored` fills the last column, `repaired` paints PCHG's rows.
 
     Returns:
         (Table, dict name -> id_distance Value, dict name -> Hopenet's diversity Value).
@@ -281,16 +222,5 @@ def _printed_rows(names):
 
 
 def painter_of(name, painter, repaired):
-    r"""Who renders a method's responses.
-
-    Ours.
-
-    Args:
-        name: of the method.
-        painter: Painter of all rows.
-        repaired: Painter of PCHG's rows, or None.
-
-    Returns:
-        Painter.
-    """
+    r"""Who renders a method's responses: PCHG's are repaired where that can be."""
     return repaired if repaired and name.startswith("PCHG") else painter

@@ -17,18 +17,9 @@ from mfr.evaluation.tables.writing import Column, Row, Table
 
 
 def table_1(scored, clips, on_vico=False, ranked=()):
-    r"""FD of angle, exp, trans by attitude, and both averages.
+    r"""FD of angle, exp, trans by attitude, and both averages: Table 1.
 
-    Paper: Table 1.
-
-    Args:
-        scored: list of Scored.
-        clips: held-out rows.
-        on_vico: the data is ViCo: put the printed rows beside ours.
-        ranked: names of the rows that may be best.
-
-    Returns:
-        Table.
+    On ViCo the printed rows stand beside ours; `ranked` names the rows that may be best.
     """
     groups = [*ATTITUDES, "average", "macro"]
     columns = [
@@ -70,15 +61,7 @@ def _printed_rows(split):
 def table_1b(scored, clips, ranked=()):
     r"""FD of the mean of the samples, and of the best one, which has seen the truth.
 
-    Ours: the first shows what a deterministic method aims at, the second what others print.
-
-    Args:
-        scored: list of Scored.
-        clips: held-out rows.
-        ranked: names of the rows that may be best.
-
-    Returns:
-        Table.
+    The first shows what a deterministic method aims at, the second what others print.
     """
     columns = [Column(f"mean of samples {part}", 2, "down") for part in PARTS]
     columns += [Column(f"best sample {part}") for part in PARTS]
@@ -103,20 +86,10 @@ def table_1b(scored, clips, ranked=()):
 
 
 def table_4(scored, clips, images=None, on_vico=False, ranked=(), lively=None):
-    r"""The ablation: mean of the test sets' FD, identity and diversity.
+    r"""The ablation: unweighted mean of D_test's and D_ood's FD, identity and diversity: Table 4.
 
-    Paper: Table 4, which is the unweighted mean of D_test and D_ood.
-
-    Args:
-        scored: list of Scored.
-        clips: held-out rows.
-        images: name -> id_distance (Value) of rendered responses, or None.
-        on_vico: put the printed rows beside ours.
-        ranked: names of the rows that may be best.
-        lively: name -> diversity over frames (Value) by Hopenet's features, or None.
-
-    Returns:
-        Table.
+    By name of the method: `images` are id_distance of rendered responses, `lively` diversity over
+    frames by Hopenet's features (Value), or None.
     """
     columns = [
         *(Column(part, 2, "down", True) for part in PARTS),
@@ -154,16 +127,7 @@ def table_4(scored, clips, images=None, on_vico=False, ranked=(), lively=None):
 def table_ours(scored, clips, oracle=None, ranked=()):
     r"""Energy score and spread, and both against the oracle's.
 
-    Ours: FD rewards the mean response; these reward the distribution.
-
-    Args:
-        scored: list of Scored.
-        clips: held-out rows.
-        oracle: the oracle's Scored, or None.
-        ranked: names of the rows that may be best.
-
-    Returns:
-        Table.
+    FD rewards the mean response; these reward the distribution.
     """
     columns = [
         Column("energy score", 4, "down", True),
@@ -193,18 +157,7 @@ def table_ours(scored, clips, oracle=None, ranked=()):
 
 
 def table_behaviour(scored, clips, ranked=()):
-    r"""Recognition of the attitude, delay, personal style, seams, pace.
-
-    Ours.
-
-    Args:
-        scored: list of Scored; the oracle and real motion among them.
-        clips: held-out rows.
-        ranked: names of the rows that may be best.
-
-    Returns:
-        Table.
-    """
+    r"""Recognition of the attitude, delay, personal style, seams, pace."""
     columns = [
         Column("recognised [%]", 1, "up", True),
         *(Column(f"{one} [%]", 1) for one in ATTITUDES),

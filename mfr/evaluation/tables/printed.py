@@ -83,14 +83,8 @@ MISPRINTS = {
 def weights_exist(rows, tolerance=0.005):
     r"""Whether some weights of the attitudes give all the averages of some rows from their cells.
 
-    Ours: weights (p, q, 1 - p - q), each in 0 .. 1, searched in steps of 0.005.
-
-    Args:
-        rows: of TABLE_1: positive, neutral, negative, average; each angle, exp, trans.
-        tolerance: of the printed digits, on top of what the steps cost.
-
-    Returns:
-        bool.
+    Weights (p, q, 1 - p - q), each in 0 .. 1, searched in steps of 0.005; `tolerance` is that of
+    the printed digits, on top of what the steps cost.
     """
     sums = [
         (cells, average) for *three, average in rows for cells, average in zip(zip(*three), average)

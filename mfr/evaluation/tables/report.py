@@ -8,7 +8,6 @@ tables.md, tables.csv, record.json and figures; --publish tutorials/results copi
 in and renews the results in README.md.
 """
 
-import argparse
 import math
 import sys
 from pathlib import Path
@@ -32,7 +31,7 @@ from mfr.evaluation.tables.aims import summary
 from mfr.evaluation.tables.identity import MOMENTS, kept_identity
 from mfr.evaluation.tables.writing import to_csv, to_markdown
 from mfr.files.vico import held_out, read_clips
-from mfr.files.whole import existing
+from mfr.files.whole import command_line, existing
 from mfr.training.checkpoint import WEIGHTS
 from mfr.training.identity import load_identity
 
@@ -48,20 +47,7 @@ class Seen(NamedTuple):
 
 
 def motion_tables(world, scored, oracle, real, seen):
-    r"""Tables 1, 1b, 4 and ours.
-
-    Ours.
-
-    Args:
-        world: World.
-        scored: list of Scored.
-        oracle: the oracle's Scored, or None.
-        real: real motion's Scored.
-        seen: Seen.
-
-    Returns:
-        list of Table.
-    """
+    r"""Tables 1, 1b, 4 and ours."""
     clips, ranked = world.held.clips, {one.name for one in scored}
     rows = [oracle, *scored] if oracle else scored
     table_4 = motion.table_4(
@@ -82,35 +68,12 @@ def motion_tables(world, scored, oracle, real, seen):
 
 
 def has(values):
-    r"""Whether any Value is a number.
-
-    Ours.
-
-    Args:
-        values: dict name -> Value.
-
-    Returns:
-        bool.
-    """
+    r"""Whether any Value of a dict is a number."""
     return any(not math.isnan(value.mean) for value in values.values())
 
 
 def see(world, scored, drawn, painters, better, options):
-    r"""Table 2 in both readings, where pictures are at hand.
-
-    Ours.
-
-    Args:
-        world: World.
-        scored: list of Scored.
-        drawn: dict name -> Drawn.
-        painters: list of Painter; none, no table.
-        better: Painter with PCHG's repair, or None.
-        options: of the command line: pictures, inception, hopenet.
-
-    Returns:
-        Seen.
-    """
+    r"""Table 2 in both readings, where pictures and painters are at hand."""
     if not painters:
         return Seen([], {}, {}, {})
     V, name_of_V = load_identity(WEIGHTS / "identity.pt"), "the bundled identity net"
@@ -149,33 +112,13 @@ def see(world, scored, drawn, painters, better, options):
 
 
 def counts(world):
-    r"""Clips of each held-out set.
-
-    Ours.
-
-    Args:
-        world: World.
-
-    Returns:
-        dict name of the set -> int.
-    """
+    r"""Clips of each held-out set: dict name of the set -> int."""
     sets = sets_of(world.held.clips)
     return {SETS[split]: len(rows) for split, rows in sets.items()}
 
 
 def heading(world, samples, seed):
-    r"""What the tables are about, as Markdown.
-
-    Ours.
-
-    Args:
-        world: World.
-        samples: K.
-        seed: of the draws.
-
-    Returns:
-        str.
-    """
+    r"""What the tables are about, as Markdown."""
     words = ", ".join(f"{count} {name}" for name, count in counts(world).items())
     clips, frames = world.held.clips, sum(len(x) for x in world.held.real)
     return (
@@ -186,15 +129,7 @@ def heading(world, samples, seed):
 
 
 def variant(words):
-    r"""A setting of sampling from the command line.
-
-    Ours.
-
-    Args:
-        words: "steps=10" or "steps=10,guidance=2".
-
-    Returns:
-        dict.
+    r"""A setting of sampling from the command line, such as "steps=10,guidance=2".
 
     Raises:
         ValueError: another name, or no number.
@@ -215,11 +150,6 @@ def variant(words):
 def check(options):
     r"""Refuse, before the slow part, what would fail after it.
 
-    Ours.
-
-    Args:
-        options: of the command line.
-
     Raises:
         ValueError: fewer than one sample, or a file or folder that is not there.
     """
@@ -236,9 +166,6 @@ def check(options):
 
 def main(arguments=None):
     r"""The command line.
-
-    Args:
-        arguments: list of words, or None for the command line's own.
 
     Raises:
         ValueError: an option is wrong, or nothing could be scored.
@@ -270,19 +197,7 @@ def main(arguments=None):
 def report(world, methods, scored, drawn, left_out, options, words):
     r"""Everything after the scores: tables, claims, record, figures and what is published.
 
-    Ours.
-
-    Args:
-        world: World.
-        methods: list of Method that were scored.
-        scored: list of Scored.
-        drawn: dict name -> Drawn.
-        left_out: lines about what was left out.
-        options: of the command line.
-        words: of the command line, for the record.
-
-    Returns:
-        list of the figures' names.
+    Gives the figures' names; `words` are the command line's, for the record.
     """
     painters = find_painters(options.runs) if options.images else []
     painters, better = with_repair(painters, Path(options.runs)) if painters else ([], None)
@@ -305,16 +220,8 @@ def report(world, methods, scored, drawn, left_out, options, words):
 
 
 def parser():
-    r"""The command line's words.
-
-    Returns:
-        An ArgumentParser.
-    """
-    top = argparse.ArgumentParser(
-        prog="python -m mfr.evaluation.tables",
-        description=__doc__,
-        formatter_class=argparse.RawTextHelpFormatter,
-    )
+    r"""The command line's words."""
+    top = command_line("mfr.evaluation.tables", __doc__)
     top.add_argument("--data", default="data/small", help="ViCo-layout folder (%(default)s)")
     top.add_argument("--runs", default="runs", help="folder of runs, or one run (%(default)s)")
     top.add_argument("--out", default="out/tables", help="results go here (%(default)s)")
