@@ -1840,8 +1840,8 @@ MUTANTS = {
                 "test_sid_of_separate_clusters_is_the_entropy_of_their_shares",
             ),
             (
-                "        cells = found\n",
-                "        cells = found\n        break\n",
+                "        cells = nearest\n",
+                "        cells = nearest\n        break\n",
                 "test_kmeans_centres_are_the_means_of_their_cells",
             ),
             (
@@ -1875,8 +1875,8 @@ MUTANTS = {
         "tests/evaluation/test_baselines.py",
         [
             (
-                "x * kept / (1 - share)",
-                "x * kept",
+                "x * survives / (1 - share)",
+                "x * survives",
                 "test_dropout_keeps_the_mean_and_drops_its_share",
             ),
             (
@@ -1930,8 +1930,8 @@ MUTANTS = {
                 "test_without_its_residual_it_freezes_the_portrait",
             ),
             (
-                "return values + 2 * (found",
-                "return values + (found",
+                "return values + 2 * (generated",
+                "return values + (generated",
                 "test_pchgs_loss_is_the_slow_sum",
             ),
         ],
@@ -2085,8 +2085,8 @@ MUTANTS = {
                 "test_point_of_the_face_lands_on_the_same_pixel_after_the_crop",
             ),
             (
-                "if own < ours",
-                "if own > ours",
+                "if gap_at_own < gap_at_30",
+                "if gap_at_own > gap_at_30",
                 "test_rate_is_the_one_that_explains_the_number_of_rows",
             ),
         ],

@@ -80,8 +80,8 @@ def rate_of(frames, info):
 
     Whichever gives the number of frames more nearly.
     """
-    own, ours = (abs(frames - info.seconds * fps) for fps in (info.fps, FPS))
-    return info.fps if own < ours else FPS
+    gap_at_own, gap_at_30 = (abs(frames - info.seconds * fps) for fps in (info.fps, FPS))
+    return info.fps if gap_at_own < gap_at_30 else FPS
 
 
 def convert_video(source, target, info, box):

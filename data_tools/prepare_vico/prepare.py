@@ -56,9 +56,9 @@ def report(release, reconstruct):
     tables = ", ".join(str(path) for path in release.tables)
     lines = [f"table     {tables}: {len(rows)} usable rows, {release.kind} release"]
     for kind, wanted in names.items():
-        found = len(wanted & set(release.files[kind]))
+        count = len(wanted & set(release.files[kind]))
         remark = ""
-        if kind == "coefficients" and found < len(wanted):
+        if kind == "coefficients" and count < len(wanted):
             remark = (
                 "; the rest will be reconstructed"
                 if reconstruct
@@ -66,7 +66,7 @@ def report(release, reconstruct):
             )
         lines.append(
             f"{kind + 's' if kind != 'coefficients' else 'coeffs':10}"
-            f"{found} of {len(wanted)} found{remark}"
+            f"{count} of {len(wanted)} found{remark}"
         )
     for title, values in (
         ("splits", [r.split for r in rows]),
@@ -120,8 +120,8 @@ def write_table(rows, out, attitudes):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         for row in rows:
-            known = {**row._asdict(), "data_split": row.split, "uuid": row.audio}
-            writer.writerow([known[name] for name in header])
+            cells = {**row._asdict(), "data_split": row.split, "uuid": row.audio}
+            writer.writerow([cells[name] for name in header])
     return path
 
 
@@ -152,22 +152,22 @@ def prepare(options):
         _tell(problems)
         raise ValueError(f"{options.source}: no row has all its files; see the problems above")
     net = load_net(options.reconstruct) if reconstruct else None
-    kept = []
+    converted = []
     for number, row in enumerate(rows, 1):
         try:
             convert_row(row, release, out, net, options.frame_camera)
-            kept.append(row)
+            converted.append(row)
         except ValueError as error:  # one bad file must not end a night's work
             problems.append(f"{row.place}: {' '.join(str(error).split())}")
         if number % 50 == 0 or number == len(rows):
             print(f"converted {number} of {len(rows)} rows", flush=True)
-    if not kept:
+    if not converted:
         _tell(problems)
         raise ValueError(f"{options.source}: no row could be converted; see the problems above")
-    table = write_table(kept, out, attitudes)
-    print(f"written   {table}: {len(kept)} rows")
-    _, found = inspect_folder(out)
-    return problems + found
+    table = write_table(converted, out, attitudes)
+    print(f"written   {table}: {len(converted)} rows")
+    _, further = inspect_folder(out)
+    return problems + further
 
 
 def load_net(which):

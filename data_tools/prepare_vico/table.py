@@ -58,11 +58,11 @@ def read_release(source, table=None, more=()):
     tables, kind = find_tables(source, table)
     rows, problems = [], []
     for path in tables:
-        found, wrong = read_table(path, kind)
-        rows += found
-        problems += wrong
-    files, twice = index_files([source, *map(Path, more)])
-    return Release(kind, tables, rows, files, problems + twice)
+        rows_of_table, problems_of_table = read_table(path, kind)
+        rows += rows_of_table
+        problems += problems_of_table
+    files, repeated = index_files([source, *map(Path, more)])
+    return Release(kind, tables, rows, files, problems + repeated)
 
 
 def find_tables(source, table=None):
@@ -129,9 +129,9 @@ def read_table(path, kind):
             problems.append(f"{place}: {len(cells)} cells; the header has {len(header)}")
             continue
         row = _row(dict(zip(header, cells)), place, path.stem, kind)
-        wrong = _wrong(row, kind)
-        if wrong:
-            problems.append(f"{place}: {wrong}")
+        problem = _problem_of(row, kind)
+        if problem:
+            problems.append(f"{place}: {problem}")
         else:
             rows.append(row._replace(split=SPLITS[row.split]))
     return rows, problems
@@ -145,17 +145,17 @@ def _row(values, place, stem, kind):
         uuid = values["uuid"]
         names = uuid, f"{uuid}.listener", f"{uuid}.speaker"
         return Row(place, attitude, *names, *people, values.get("data_split", stem).lower())
-    names = [_bare(values[name]) for name in ("audio", "listener", "speaker")]
+    names = [_without_suffix(values[name]) for name in ("audio", "listener", "speaker")]
     return Row(place, attitude, *names, *people, values["data_split"].lower())
 
 
-def _bare(name):
+def _without_suffix(name):
     """A file's name without its suffix, if it carries one."""
     suffixes = [suffix for kind in SUFFIXES.values() for suffix in kind]
     return name[: -len(Path(name).suffix)] if Path(name).suffix.lower() in suffixes else name
 
 
-def _wrong(row, kind):
+def _problem_of(row, kind):
     """What makes a row unusable, or ""."""
     if row.attitude not in ATTITUDES and (kind == "project" or row.attitude):
         return f"attitude {row.attitude!r}; allowed: {', '.join(ATTITUDES)}"
@@ -173,14 +173,14 @@ def index_files(folders):
     Published scripts move files into sub-folders such as videos/test, so the name counts and not
     the place. Beside it, lines about names that occur twice.
     """
-    files, twice = {kind: {} for kind in SUFFIXES}, []
+    files, repeated = {kind: {} for kind in SUFFIXES}, []
     for folder in folders:
         for path in sorted(folder.rglob("*")):
             kinds = [k for k, suffixes in SUFFIXES.items() if path.suffix.lower() in suffixes]
             if not kinds or not path.is_file() or path.name.startswith("."):
                 continue
-            known = files[kinds[0]]
-            if path.stem in known and known[path.stem].resolve() != path.resolve():
-                twice.append(f"{path}: the name occurs twice; {known[path.stem]} is used")
-            known.setdefault(path.stem, path)
-    return files, twice
+            paths = files[kinds[0]]
+            if path.stem in paths and paths[path.stem].resolve() != path.resolve():
+                repeated.append(f"{path}: the name occurs twice; {paths[path.stem]} is used")
+            paths.setdefault(path.stem, path)
+    return files, repeated

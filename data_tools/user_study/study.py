@@ -83,10 +83,10 @@ def build(folder, seed=0, per_person=None, source=None):
     """
     if per_person is not None and per_person < 1:
         raise ValueError(f"--per-person is {per_person}; allowed: >= 1")
-    methods, found = find_trials(folder)
+    methods, videos = find_trials(folder)
     source = source or embedded
     trials, key_options, key_trials = [], {}, {}
-    for (speaker, listener, attitude), paths in found.items():
+    for (speaker, listener, attitude), paths in videos.items():
         trial = code(seed, speaker, listener, attitude)
         options = []
         for method, path in zip(methods, paths):
@@ -174,12 +174,12 @@ def main(arguments=None):
         out = Path(options.out)
         source = copied(out.with_name(f"{out.stem}_files")) if options.link else None
         study, key = build(options.videos, options.seed, options.per_person, source)
-        kept = write_page(study, key, out)
+        key_path = write_page(study, key, out)
         print(
             f"written   {out}: {len(study['trials'])} trials of {len(key['methods'])} methods, "
-            f"{out.stat().st_size / 1e6:.1f} MB; who is who: {kept}"
+            f"{out.stat().st_size / 1e6:.1f} MB; who is who: {key_path}"
         )
-        print(f"next      python -m data_tools.user_study tally {kept} answers_*.json")
+        print(f"next      python -m data_tools.user_study tally {key_path} answers_*.json")
     else:
         from data_tools.user_study.tally import tally_files
 

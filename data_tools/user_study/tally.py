@@ -91,17 +91,17 @@ def by_person(votes, method, rng, level=LEVEL):
 
 
 def tally(key, votes, seed=0):
-    r"""Shares of every method in every question: Table 3 as dict question -> dict method -> Share."""
-    rng, found = np.random.default_rng(seed), {}
+    r"""Shares of every method in every question, Table 3: question -> method -> Share."""
+    rng, shares = np.random.default_rng(seed), {}
     for question in key["questions"]:
-        mine = [(person, method) for person, asked, method, _ in votes if asked == question]
-        found[question] = {}
+        answers = [(person, method) for person, asked, method, _ in votes if asked == question]
+        shares[question] = {}
         for method in key["methods"]:
-            count = sum(chosen == method for _, chosen in mine)
-            found[question][method] = Share(
-                count, len(mine), wilson(count, len(mine)), by_person(mine, method, rng)
+            count = sum(chosen == method for _, chosen in answers)
+            shares[question][method] = Share(
+                count, len(answers), wilson(count, len(answers)), by_person(answers, method, rng)
             )
-    return found
+    return shares
 
 
 def place_bias(votes, places):

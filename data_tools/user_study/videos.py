@@ -58,14 +58,14 @@ def make_videos(options):
     return count
 
 
-def choose(clips, who, count, rng):
+def choose(clips, column, count, rng):
     r"""One clip each of randomly chosen people, by person; fewer where there are fewer.
 
     Paper: Sec. 4.4, "randomly choose 10 speaker videos and 10 listeners".
     """
     by_person = {}
     for clip in clips:
-        by_person.setdefault(getattr(clip, who), []).append(clip)
+        by_person.setdefault(getattr(clip, column), []).append(clip)
     people = sorted(by_person)
     chosen = sorted(rng.permutation(len(people))[:count].tolist())
     return [by_person[people[k]][0] for k in chosen]
@@ -81,19 +81,19 @@ def answer(method, held, i, j, attitude, seed):
     return method.respond(cond, 1, torch.Generator().manual_seed(seed))[0]
 
 
-def film(path, painter, picture, own, motion, speaker):
+def film(path, painter, picture, reference, motion, speaker):
     r"""Write a response (L, 70) with the speaker's sound.
 
     The picture is bytes (256, 256, 3), `reference` (70,) its coefficients.
     """
     sound, sample_rate = media.read_sound(speaker.audio)
     sound = media.fit_sound(sound, sample_rate, len(motion) / FPS)
-    own, image = torch.as_tensor(own, dtype=torch.float32), to_images(picture[None])[0]
+    reference, image = torch.as_tensor(reference, dtype=torch.float32), to_images(picture[None])[0]
     every = windows_at(motion, torch.arange(len(motion)), painter.window)
 
     def frames():
         for part in every.split(30):
-            images = painter.paint(image, own, part)
+            images = painter.paint(image, reference, part)
             yield from (images * 255).round().byte().permute(0, 2, 3, 1).numpy()
 
     media.write_video(path, frames(), FPS, sound, sample_rate)

@@ -1,4 +1,5 @@
-r"""Who answers best? metrics <- methods <- scoring <- figures, tables: each room knows those before.
+r"""Who answers best? metrics <- methods <- scoring <- figures <- tables.
 
-Nothing in the model, its training or its sampling needs this folder.
+Each room knows those before it. Nothing in the model, its training or its sampling needs this
+folder.
 """

@@ -33,7 +33,7 @@ class Hopenet(ResNet50):
         return standardise(resize(frames, 224), IMAGENET_MEAN, IMAGENET_STD)
 
     def forward(self, frames):
-        r"""Yaw, pitch and roll (B, 3) [degrees], in Hopenet's own signs, of (B, 3, S, S) in [0, 1]."""
+        r"""Yaw, pitch and roll (B, 3) [degrees], in Hopenet's own signs, of (B, 3, S, S)."""
         features = self.features(self.prepare(frames))  # (B, 2048)
         heads = (self.fc_yaw, self.fc_pitch, self.fc_roll)
         return torch.stack([degrees(head(features)) for head in heads], 1)

@@ -56,7 +56,10 @@ class EditingEncoder(nn.Module):
         self.down2 = ConvBlock(4 * width, 4 * width, after=nn.AvgPool2d(2))
 
     def forward(self, images):
-        r"""(B, 6, S, S) in [-1, 1], portrait and warped portrait, to four (B, ., S / 2^k, S / 2^k)."""
+        r"""Portrait beside warped portrait, (B, 6, S, S) in [-1, 1], to the four maps.
+
+        (B, channels, S / 2^k, S / 2^k), k = 0..3.
+        """
         maps = [self.first(images)]
         for down in (self.down0, self.down1, self.down2):
             maps.append(down(maps[-1]))

@@ -57,7 +57,7 @@ class VGG(nn.Module):
         return maps
 
     def descriptor(self, x):
-        r"""Prepared images (B, 3, 224, 224) to the second linear layer after its ReLU, (B, 4096)."""
+        r"""Prepared (B, 3, 224, 224) to the second linear layer after its ReLU, (B, 4096)."""
         for names in self.names:
             x = F.max_pool2d(self.convolve(x, names), 2)
         return self.convolve(x.flatten(1), self.heads[:2])  # from (B, 25088)
@@ -103,7 +103,7 @@ class VGG19(VGG):
         super().__init__(names, ("classifier.0", "classifier.3", "classifier.6"), self.CLASSES)
 
     def prepare(self, frames):
-        r"""(B, 3, height, width) in [0, 1] with ImageNet's mean and std taken out; any size stays."""
+        r"""(B, 3, height, width) in [0, 1] without ImageNet's mean and std; any size stays."""
         return standardise(frames, IMAGENET_MEAN, IMAGENET_STD)
 
     def forward(self, frames):

@@ -23,11 +23,11 @@ OF_METHOD = ("patterns", "diversity", "attitudes")
 def plot_scores(path, scored, clips):
     r"""FD of the three parts, energy score and spread of every method, the oracle first."""
     sets, names = list(sets_of(clips).values()), [one.name for one in scored]
-    everyone = [i for rows in sets for i in rows]
+    all_clips = [i for rows in sets for i in rows]
     panels = [(f"FD {part}", [fd_macro(one, part, sets) for one in scored]) for part in PARTS]
     for title, field in (("energy score", "energy"), ("spread", "spread")):
         panels.append(
-            (title, [over_clips([getattr(one, field)[i] for i in everyone]) for one in scored])
+            (title, [over_clips([getattr(one, field)[i] for i in all_clips]) for one in scored])
         )
     figure, axes = sheet(1, len(panels), 14, 0.8 + 0.32 * len(names))
     for axis, (title, values) in zip(axes[0], panels):
@@ -64,8 +64,10 @@ def plot_samples(path, drawn, held, chosen):
 
 def of_each_attitude(clips):
     r"""Number of the first clip of each attitude, or of the first clip where none is known."""
-    found = [next((i for i, c in enumerate(clips) if c.attitude == one), None) for one in ATTITUDES]
-    return [i for i in found if i is not None] or [0]
+    firsts = [
+        next((i for i, c in enumerate(clips) if c.attitude == one), None) for one in ATTITUDES
+    ]
+    return [i for i in firsts if i is not None] or [0]
 
 
 def draw_all(world, methods, scored, drawn, painter, options):
@@ -89,14 +91,14 @@ def draw_all(world, methods, scored, drawn, painter, options):
 
 def _figures_of(method, world, drawn, chosen, painter, options):
     """Fig. 5, 6 and 7 of one method."""
-    held, name, ours = world.held, method.name, not world.on_vico
+    held, name, synthetic = world.held, method.name, not world.on_vico
     names = [f"{kind}_{file_name(name)}.png" for kind in OF_METHOD]
     paths = [Path(options.out) / one for one in names]
     plot_patterns(paths[0], drawn.motion, world, name, chosen)
     last, first = chosen[-1], chosen[0]
-    plot_diversity(paths[1], drawn.motion[last], held, last, painter, name, ours)
+    plot_diversity(paths[1], drawn.motion[last], held, last, painter, name, synthetic)
     motions = three_attitudes(method, held, first, options.samples, options.seed)
-    plot_attitudes(paths[2], motions, held, first, painter, name, ours)
+    plot_attitudes(paths[2], motions, held, first, painter, name, synthetic)
     return names
 
 
@@ -105,9 +107,10 @@ def to_publish(names):
 
     dict published name -> file name.
     """
-    found = {"scores.png": "scores.png"}
+    published = {"scores.png": "scores.png"}
     for kind in OF_METHOD:
-        mine = [name for name in names if name.startswith(f"{kind}_MFR-Net_")]
-        mine.sort(key=lambda name: name.startswith(f"{kind}_MFR-Net_paper"))  # the preset's last
-        found |= {f"{kind}.png": mine[0]} if mine else {}
-    return found
+        candidates = [name for name in names if name.startswith(f"{kind}_MFR-Net_")]
+        # the preset's last
+        candidates.sort(key=lambda name: name.startswith(f"{kind}_MFR-Net_paper"))
+        published |= {f"{kind}.png": candidates[0]} if candidates else {}
+    return published

@@ -61,7 +61,7 @@ def _twice(x):
 
 
 def blur(x, size, std=BLUR_STD):
-    r"""Gaussian of `size` x `size` pixels over (B, 1, H, W), reflected at the edges; size is odd."""
+    r"""Gaussian of `size` x `size` pixels (odd) over (B, 1, H, W), reflected at the edges."""
     places = torch.arange(size, dtype=x.dtype, device=x.device) - size // 2
     weights = torch.exp(-0.5 * (places / std) ** 2)
     weights = weights / weights.sum()
@@ -78,8 +78,8 @@ def background_masks(of_portrait, of_frames):
     """
     still = (blur(of_portrait, PORTRAIT_BLUR) > PORTRAIT_LEVEL).to(of_frames)
     both = still * (of_frames > FRAME_LEVEL)
-    calm = [both[max(0, k + 1 - MEMORY) : k + 1].median(0).values for k in range(len(both))]
-    return blur(torch.stack(calm), MASK_BLUR)
+    steady = [both[max(0, k + 1 - MEMORY) : k + 1].median(0).values for k in range(len(both))]
+    return blur(torch.stack(steady), MASK_BLUR)
 
 
 @torch.no_grad()
@@ -93,8 +93,8 @@ def keep_background(segmenter, portrait, frames):
 def repaired(painter, segmenter):
     r"""A Painter followed by the repair: [16]'s row of Table 2."""
 
-    def paint(picture, own, windows):
-        return keep_background(segmenter, picture[None], painter.paint(picture, own, windows))
+    def paint(picture, reference, windows):
+        return keep_background(segmenter, picture[None], painter.paint(picture, reference, windows))
 
     return painter._replace(name=f"{painter.name} + PCHG's background", paint=paint)
 
@@ -120,8 +120,8 @@ def load(path):
 
 def find_segmenter(runs):
     r"""The first segmenter.pt in a folder of runs or one below it, or None."""
-    found = sorted([*runs.glob("segmenter.pt"), *runs.glob("*/segmenter.pt")])
-    return load(found[0]) if found else None
+    paths = sorted([*runs.glob("segmenter.pt"), *runs.glob("*/segmenter.pt")])
+    return load(paths[0]) if paths else None
 
 
 def with_repair(painters, runs):
@@ -132,5 +132,5 @@ def with_repair(painters, runs):
     segmenter = find_segmenter(runs)
     if segmenter is None:
         return painters, None
-    better = repaired(painters[0], segmenter)
-    return [painters[0], better, *painters[1:]], better
+    first_repaired = repaired(painters[0], segmenter)
+    return [painters[0], first_repaired, *painters[1:]], first_repaired

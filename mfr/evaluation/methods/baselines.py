@@ -6,7 +6,8 @@ pchg   PCHG's regularised driver [16]: a bidirectional LSTM that sees the portra
        and predicts the residual to it, with batch normalisation and dropout.
 lstm   Table 4's "w/o DIFF": all inputs of MFR-Net, concatenated, regressed by an LSTM.
 
-All three live in standard deviations inside and speak raw units outside, as MotionModel does; training.py trains them.
+All three live in standard deviations inside and speak raw units outside, as MotionModel does;
+training.py trains them.
 """
 
 from dataclasses import asdict, dataclass
@@ -67,7 +68,7 @@ class Baseline(nn.Module):
         self.audio = Statistics(torch.zeros(AUDIO_DIM), torch.ones(AUDIO_DIM))
 
     def standardised(self, cond):
-        r"""A raw Condition in standard deviations, the attitude left out where the config says so."""
+        r"""A raw Condition in standard deviations, without attitude where the config says so."""
         return cond._replace(
             audio=self.audio.normalise(cond.audio),
             speaker=self.speaker.normalise(cond.speaker),

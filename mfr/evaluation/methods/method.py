@@ -98,7 +98,7 @@ def find_methods(runs, variants=()):
     runs = Path(runs)
     if not runs.is_dir():
         raise ValueError(f"runs {runs}: no such folder")
-    found, problems = [], []
+    methods, problems = [], []
     for folder in [runs, *sorted(path for path in runs.iterdir() if path.is_dir())]:
         for kind in (*KINDS, "motion"):
             path = folder / f"{kind}.pt"
@@ -106,12 +106,12 @@ def find_methods(runs, variants=()):
                 continue
             try:
                 if kind == "motion":
-                    found += motion_methods(path, variants)
+                    methods += motion_methods(path, variants)
                 else:
-                    found.append(baseline_method(path, f"{KINDS[kind]} · {folder.name}"))
+                    methods.append(baseline_method(path, f"{KINDS[kind]} · {folder.name}"))
             except ValueError as error:  # of an older version, or half a copy
                 problems.append(f"left out: {' '.join(str(error).split())}")
-    return found, problems
+    return methods, problems
 
 
 def baseline_method(path, name):
@@ -127,10 +127,10 @@ def motion_methods(path, variants=()):
     model = MotionModel(content["config"]).eval()
     checkpoint.restore(model, content["model"], path)
     V, label = identity_file(path.parent), f"{describe(content['config'])} · {path.parent.name}"
-    found = []
+    methods = []
     for settings in ({}, *variants):
         words = ", ".join(f"{k} {v:g}" for k, v in settings.items())
-        found.append(
+        methods.append(
             Method(
                 f"{label}, {words}" if words else label,
                 _sampler(model, settings),
@@ -140,7 +140,7 @@ def motion_methods(path, variants=()):
                 content["config"].stride,
             )
         )
-    return found
+    return methods
 
 
 def _sampler(model, settings):

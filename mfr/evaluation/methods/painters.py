@@ -16,10 +16,14 @@ BATCH = 8  # frames at once
 
 
 class Painter(NamedTuple):
-    r"""A renderer by name: a row of Table 2."""
+    r"""A renderer by name: a row of Table 2.
+
+    paint(picture (3, 256, 256), reference (70,), windows (N, W, 70)) gives (N, 3, 256, 256), where
+    the reference is the picture's own coefficients.
+    """
 
     name: str
-    paint: Callable  # (picture (3, 256, 256), own (70,), windows (N, W, 70)) -> (N, 3, 256, 256)
+    paint: Callable
     window: int  # W, frames of coefficients around each
     with_identity_loss: bool = True
     key: str = ""  # of the file's content
@@ -40,12 +44,13 @@ def find_painters(runs):
     The first is the one that responses are rendered with. One that does not fit this version is
     passed over with a line.
     """
-    found, runs = [], Path(runs)
+    painters, runs = [], Path(runs)
     for folder in [runs, *sorted(path for path in runs.iterdir() if path.is_dir())]:
-        found += _painters(folder, folder.name)
+        painters += _painters(folder, folder.name)
     bundled = _painters(WEIGHTS, "bundled")
-    found += [one for one in bundled if one.key not in {other.key for other in found}]
-    return [*found, Painter("portrait unchanged", _unchanged, 1)]
+    known = {painter.key for painter in painters}
+    painters += [painter for painter in bundled if painter.key not in known]
+    return [*painters, Painter("portrait unchanged", _unchanged, 1)]
 
 
 def _painters(folder, where):
@@ -66,24 +71,24 @@ def painter(path, where):
     without = training.pop("identity_weight") == 0
     name = f"w/o L_identity · {where}" if without else f"renderer · {where}"
 
-    def paint(picture, own, windows):
-        return frames(renderer, picture, own, windows)
+    def paint(picture, reference, windows):
+        return frames(renderer, picture, reference, windows)
 
     return Painter(name, paint, renderer.config.window, not without, digest(path), training)
 
 
-def _unchanged(picture, own, windows):
+def _unchanged(picture, reference, windows):
     """The trivial renderer."""
     return picture.expand(len(windows), -1, -1, -1)
 
 
 @torch.no_grad()
-def frames(renderer, picture, own, windows):
+def frames(renderer, picture, reference, windows):
     r"""Frames (N, 3, 256, 256) of one portrait, which is encoded once, in [0, 1].
 
     The picture (3, 256, 256), its coefficients `reference` (70,), windows (N, W, 70).
     """
-    encoded = renderer.encode(picture[None], own[None])
+    encoded = renderer.encode(picture[None], reference[None])
     return torch.cat([renderer(encoded, part) for part in windows.split(BATCH)])
 
 

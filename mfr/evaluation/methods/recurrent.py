@@ -41,13 +41,13 @@ class ViCo(nn.Module):
         later = self.project(self.stack(driving, states, generator))
         return torch.cat([cond.reference[:, None], later[:, :-1]], 1)
 
-    def loss(self, found, real, mask):
+    def loss(self, generated, real, mask):
         r"""mean |x - y| + mean |dx - dy|, |.| the norm over the coefficients of a block.
 
         Motion (B, L, 70), mask (B, L) bool.
         """
-        values = sum(w * distance(found, real, mask, block) for block, w in VALUES)
-        return values + sum(w * spikes(found, real, mask, block) for block, w in SPIKES)
+        values = sum(w * distance(generated, real, mask, block) for block, w in VALUES)
+        return values + sum(w * spikes(generated, real, mask, block) for block, w in SPIKES)
 
 
 class PCHG(nn.Module):
@@ -74,15 +74,15 @@ class PCHG(nn.Module):
         later = first + self.project(self.stack(fused, None, generator))
         return torch.cat([first[:, :1], later[:, :-1]], 1)
 
-    def loss(self, found, real, mask):
+    def loss(self, generated, real, mask):
         r"""ViCo's terms for angle and exp, L1 twice for trans; the first 5 frames are free.
 
         Motion (B, L, 70) with L > 5, mask (B, L) bool.
         """
-        found, real, mask = (x[:, PCHG_SKIPPED:] for x in (found, real, mask))
-        values = sum(w * distance(found, real, mask, block) for block, w in VALUES[:2])
-        values = values + sum(w * spikes(found, real, mask, block) for block, w in SPIKES[:2])
-        return values + 2 * (found - real)[..., MOTION_TRANS][mask].abs().mean()
+        generated, real, mask = (x[:, PCHG_SKIPPED:] for x in (generated, real, mask))
+        values = sum(w * distance(generated, real, mask, block) for block, w in VALUES[:2])
+        values = values + sum(w * spikes(generated, real, mask, block) for block, w in SPIKES[:2])
+        return values + 2 * (generated - real)[..., MOTION_TRANS][mask].abs().mean()
 
 
 class Regressor(nn.Module):
@@ -111,9 +111,9 @@ class Regressor(nn.Module):
         fused = dropout(fused, self.share, generator if self.training else None)
         return cond.reference[:, None] + self.project(self.stack(fused, None, generator))
 
-    def loss(self, found, real, mask):
-        r"""mean (x - y)^2 over real frames and coefficients; motion (B, L, 70), mask (B, L) bool."""
-        return (found - real)[mask].square().mean()
+    def loss(self, generated, real, mask):
+        r"""mean (x - y)^2 over real frames; motion (B, L, 70), mask (B, L) bool."""
+        return (generated - real)[mask].square().mean()
 
 
 NETWORKS = {"vico": ViCo, "pchg": PCHG, "lstm": Regressor}
@@ -125,15 +125,15 @@ def driving_of(cond):
     return torch.cat([cond.audio, cond.speaker, attitude], -1)
 
 
-def distance(found, real, mask, block):
+def distance(generated, real, mask, block):
     r"""mean over real frames of |x - y|, the Euclidean norm over a block's coefficients [52].
 
     Motion (B, L, 70), mask (B, L) bool; 0 where no frame is real.
     """
-    gaps = torch.linalg.vector_norm((found - real)[..., block], dim=-1)
+    gaps = torch.linalg.vector_norm((generated - real)[..., block], dim=-1)
     return (gaps * mask).sum() / mask.sum().clamp(min=1)
 
 
-def spikes(found, real, mask, block):
+def spikes(generated, real, mask, block):
     r"""distance of the frame-to-frame differences: [52]'s "spiky" loss."""
-    return distance(found.diff(dim=1), real.diff(dim=1), mask[:, 1:], block)
+    return distance(generated.diff(dim=1), real.diff(dim=1), mask[:, 1:], block)

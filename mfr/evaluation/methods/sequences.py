@@ -22,8 +22,8 @@ def dropout(x, share, generator):
         raise ValueError(f"share is {share}; allowed: 0 .. 1, 1 not included")
     if generator is None or share == 0:
         return x
-    kept = torch.rand(x.shape, generator=generator, device=x.device) >= share
-    return x * kept / (1 - share)
+    survives = torch.rand(x.shape, generator=generator, device=x.device) >= share
+    return x * survives / (1 - share)
 
 
 class Stack(nn.Module):

@@ -28,7 +28,10 @@ HELD_OUT_BATCHES = 8
 
 
 class Trainer:
-    r"""Data, network, optimiser and generators of one run; V is RUN/identity.pt or the bundled one."""
+    r"""Data, network, optimiser and generators of one run.
+
+    V is RUN/identity.pt, or the bundled one.
+    """
 
     def __init__(self, config, data, run, device):
         self.config, self.run, self.device = config, Path(run), device

@@ -59,11 +59,11 @@ def nod_size(samples):
     Of responses (K, L, 70) of one listener; NaN for fewer than 4 nods [rad].
     """
     pitch = inputs.motion("samples", samples, 3, 70)[:, :, 0]
-    found = [
+    prominences = [
         find_peaks(row, prominence=NOD, width=NOD_WIDTH, rel_height=0.5)[1]["prominences"]
         for row in pitch
     ]
-    sizes = np.concatenate(found)
+    sizes = np.concatenate(prominences)
     return float(sizes.mean()) if len(sizes) >= LEAST_NODS else float("nan")
 
 

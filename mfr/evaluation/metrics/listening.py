@@ -182,10 +182,10 @@ def _kmeans(rows, clusters, generator):
     centres = _kmeans_start(rows, clusters, generator)
     cells = None
     for _ in range(KMEANS_ROUNDS):
-        found = _nearest(rows, centres)
-        if cells is not None and (found == cells).all():
+        nearest = _nearest(rows, centres)
+        if cells is not None and (nearest == cells).all():
             break
-        cells = found
+        cells = nearest
         counts = np.bincount(cells, minlength=clusters)[:, None]
         sums = [np.bincount(cells, column, minlength=clusters) for column in rows.T]
         centres = np.where(counts > 0, np.stack(sums, axis=1) / np.maximum(counts, 1), centres)

@@ -57,10 +57,10 @@ def load_inception(path):
     for words in ({"return_features": True}, {}):
         judge = _on_bytes(network, words)
         try:
-            found = judge(probe)
+            answer = judge(probe)
         except (RuntimeError, TypeError):
             continue
-        if isinstance(found, torch.Tensor) and found.ndim == 2 and len(found) == 2:
+        if isinstance(answer, torch.Tensor) and answer.ndim == 2 and len(answer) == 2:
             return judge
     raise ValueError(
         f"--inception {path}: does not map uint8 (2, 3, 256, 256) to features; allowed: (2, F)"

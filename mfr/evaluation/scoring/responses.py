@@ -36,17 +36,17 @@ class Drawn(NamedTuple):
 
 
 class HeldOut:
-    r"""Clips to respond to, `most` of each split, with the truth.
+    r"""Clips to respond to, at most `limit` of each split, with the truth.
 
     The reference is the listener's frame 0, as in ViCo's protocol.
     """
 
-    def __init__(self, clips, most=None):
-        if most is not None:
+    def __init__(self, clips, limit=None):
+        if limit is not None:
             by_split = {}
             for clip in clips:
                 by_split.setdefault(clip.split, []).append(clip)
-            clips = [c for rows in by_split.values() for c in spread(rows, most)]
+            clips = [c for rows in by_split.values() for c in spread(rows, limit)]
         data = MotionData(clips)
         self.clips = clips
         self.real = [x.double().numpy() for x in data.listener]
@@ -63,7 +63,7 @@ class HeldOut:
         self._vectors = {}
 
     def condition(self, i, identity=None):
-        r"""The raw Condition of clip i, B = 1, with V's vector where `identity` names V's weights."""
+        r"""The raw Condition of clip i, B = 1, with V's vector where `identity` names weights."""
         if identity is None:
             return self.conditions[i]
         if identity not in self._vectors:
@@ -72,17 +72,17 @@ class HeldOut:
         return self.conditions[i]._replace(identity=self._vectors[identity][i][None])
 
 
-def spread(rows, most):
+def spread(rows, limit):
     r"""At most so many rows, evenly spread.
 
     Raises:
         ValueError: most is below 1.
     """
-    if most < 1:
-        raise ValueError(f"clips is {most}; allowed: >= 1")
-    if len(rows) <= most:
+    if limit < 1:
+        raise ValueError(f"clips is {limit}; allowed: >= 1")
+    if len(rows) <= limit:
         return rows
-    return [rows[i * len(rows) // most] for i in range(most)]
+    return [rows[i * len(rows) // limit] for i in range(limit)]
 
 
 def training_motion(clips):
@@ -99,7 +99,7 @@ def read_oracle(folder, held):
     Raises:
         ValueError: a file is of another length than its clip.
     """
-    found = Oracle([], [], [])
+    oracle = Oracle([], [], [])
     for clip, real in zip(held.clips, held.real):
         path = Path(folder) / "oracle" / f"{clip.audio.stem}.npz"
         if not path.exists():
@@ -108,10 +108,10 @@ def read_oracle(folder, held):
             motion = values["motion"][:, : len(real)]
             if motion.shape[1:] != real.shape:
                 raise ValueError(f"{path}: {motion.shape[1]} frames; the clip has {len(real)}")
-            found.motion.append(motion)
-            found.phrase_ends.append(values["phrase_ends"])
-            found.nod_size.append(float(values["nod_size"]))
-    return found
+            oracle.motion.append(motion)
+            oracle.phrase_ends.append(values["phrase_ends"])
+            oracle.nod_size.append(float(values["nod_size"]))
+    return oracle
 
 
 def draw(method, held, samples, seed=0, folder=None, progress=None):
@@ -125,18 +125,18 @@ def draw(method, held, samples, seed=0, folder=None, progress=None):
     for i, clip in enumerate(held.clips):
         key = f"{method.key} K {count} seed {seed} frames {len(held.real[i])}"
         path = folder and Path(folder) / file_name(method.name) / f"{clip.audio.stem}.npz"
-        kept = _kept(path, key) if method.key else None
-        if kept is None:
+        drawn = _read_draw(path, key) if method.key else None
+        if drawn is None:
             generator = torch.Generator().manual_seed(seed * 1_000_003 + clip.row)
             began = time.perf_counter()
             motion = method.respond(held.condition(i, method.identity), count, generator)
-            kept = motion.numpy(), time.perf_counter() - began
-            check_response(f"{method.name}, {clip.audio.stem}", kept[0], count, len(held.real[i]))
+            drawn = motion.numpy(), time.perf_counter() - began
+            check_response(f"{method.name}, {clip.audio.stem}", drawn[0], count, len(held.real[i]))
             if path and method.key:
                 with atomic(path) as temporary:
-                    np.savez(temporary, motion=kept[0], seconds=kept[1], key=np.array(key))
-        motions.append(kept[0])
-        frames, seconds = frames + count * len(held.real[i]), seconds + float(kept[1])
+                    np.savez(temporary, motion=drawn[0], seconds=drawn[1], key=np.array(key))
+        motions.append(drawn[0])
+        frames, seconds = frames + count * len(held.real[i]), seconds + float(drawn[1])
         if progress:
             progress(i + 1, len(held.clips))
     return Drawn(motions, frames / 30 / seconds if method.key else float("nan"))
@@ -161,7 +161,7 @@ def check_response(name, motion, samples, length):
         raise ValueError(f"{name}: {bad} of {motion.size} numbers are not finite; allowed: none")
 
 
-def _kept(path, key):
+def _read_draw(path, key):
     """(motion, seconds) of a file that was drawn in the same way, or None."""
     if path is None or not path.exists():
         return None

@@ -52,22 +52,22 @@ def score(name, drawn, held, std, stride=20, classifier=None, oracle=None):
         classifier: AttitudeNet or None.
         oracle: Oracle or None; tells when phrases end and how large people nod.
     """
-    found = Scored(name, [], [], [], [], [], [], [], NAN, NAN, drawn.pace)
+    scored = Scored(name, [], [], [], [], [], [], [], NAN, NAN, drawn.pace)
     for clip, motion, real in zip(held.clips, drawn.motion, held.real):
-        found.fd.append(metrics.feature_distance(motion, real))
+        scored.fd.append(metrics.feature_distance(motion, real))
         mean = metrics.feature_distance(motion.mean(0), real)
-        found.fd_of_mean.append({part: float(value) for part, value in mean.items()})
-        found.energy.append(metrics.energy_score(motion, real, std))
-        found.spread.append(metrics.diversity_samples(motion, std))
-        found.frames.append(np.array([metrics.diversity_frames(x[:, :3]) for x in motion]))
-        found.seams.append(seams(motion, std, stride))
+        scored.fd_of_mean.append({part: float(value) for part, value in mean.items()})
+        scored.energy.append(metrics.energy_score(motion, real, std))
+        scored.spread.append(metrics.diversity_samples(motion, std))
+        scored.frames.append(np.array([metrics.diversity_frames(x[:, :3]) for x in motion]))
+        scored.seams.append(seams(motion, std, stride))
         judged = classifier is not None and clip.attitude
-        found.recognised.append(
+        scored.recognised.append(
             recognised(classifier, motion, clip.attitude).numpy() if judged else None
         )
     if oracle is None:
-        return found._replace(delay=Value(NAN), style=Value(NAN))
-    return found._replace(
+        return scored._replace(delay=Value(NAN), style=Value(NAN))
+    return scored._replace(
         delay=delay(drawn.motion, oracle), style=style(drawn.motion, held, oracle)
     )
 
@@ -86,9 +86,9 @@ def delay(motion, oracle):
     NaN where they do not answer; its error is NaN where one set does not.
     """
     sets = [[clip[k] for clip in motion] for k in range(len(motion[0]))]
-    values = [behaviour.response_delay(one, oracle.phrase_ends) for one in sets]
-    everything = [clip for one in sets for clip in one]
-    together = behaviour.response_delay(everything, list(oracle.phrase_ends) * len(sets))
+    values = [behaviour.response_delay(responses, oracle.phrase_ends) for responses in sets]
+    all_clips = [clip for responses in sets for clip in responses]
+    together = behaviour.response_delay(all_clips, list(oracle.phrase_ends) * len(sets))
     error = standard_error(values) if len(values) > 1 else NAN
     return Value(together, error, len(motion))
 
@@ -108,9 +108,9 @@ def over_samples(values):
     values = np.asarray(values, float)
     if values.size == 0:
         return Value(NAN)
-    of_set = values.mean(0)  # (K,)
-    K = len(of_set)
-    return Value(float(of_set.mean()), standard_error(of_set) if K > 1 else NAN, len(values))
+    of_sample = values.mean(0)  # (K,)
+    K = len(of_sample)
+    return Value(float(of_sample.mean()), standard_error(of_sample) if K > 1 else NAN, len(values))
 
 
 def over_clips(values):
@@ -164,5 +164,5 @@ def fd_macro(scored, part, groups):
 
 def sets_of(clips):
     r"""The sets that occur, test first: dict split -> numbers of its clips."""
-    found = {split: [i for i, c in enumerate(clips) if c.split == split] for split in SETS}
-    return {split: rows for split, rows in found.items() if rows}
+    members = {split: [i for i, c in enumerate(clips) if c.split == split] for split in SETS}
+    return {split: rows for split, rows in members.items() if rows}

@@ -37,17 +37,17 @@ class World(NamedTuple):
         return not (self.folder / "synthetic.json").exists()
 
 
-def read_world(folder, most=None):
-    r"""Data, units, classifier and oracle of a folder; `most` clips of each held-out split."""
-    train, rest = held_out(read_clips(folder))
-    held, training = HeldOut(rest, most), training_motion(train)
+def read_world(folder, limit=None):
+    r"""Data, units, classifier and oracle of a folder; `limit` clips of each held-out split."""
+    train, held_out_clips = held_out(read_clips(folder))
+    held, training = HeldOut(held_out_clips, limit), training_motion(train)
     std = Statistics.fit(training).std
     classifier = train_classifier(training, [clip.attitude for clip in train], std)
     oracle = read_oracle(folder, held)
     return World(Path(folder), held, training, std.double().numpy(), classifier, oracle)
 
 
-def score_all(world, methods, samples, seed, folder=None, tell=print):
+def score_all(world, methods, samples, seed, folder=None, report=print):
     r"""Draw and score every method; one that fails is left out with a line.
 
     Returns:
@@ -57,11 +57,11 @@ def score_all(world, methods, samples, seed, folder=None, tell=print):
     for method in methods:
         began = time.monotonic()
         try:
-            found = draw(method, world.held, samples, seed, folder, _progress(method.name))
+            responses = draw(method, world.held, samples, seed, folder, _progress(method.name))
             scored.append(
                 score(
                     method.name,
-                    found,
+                    responses,
                     world.held,
                     world.std,
                     method.stride,
@@ -69,11 +69,11 @@ def score_all(world, methods, samples, seed, folder=None, tell=print):
                     world.oracle,
                 )
             )
-            drawn[method.name] = found
-            tell(f"scored    {method.name}   {time.monotonic() - began:.0f} s")
+            drawn[method.name] = responses
+            report(f"scored    {method.name}   {time.monotonic() - began:.0f} s")
         except ValueError as error:
             left_out.append(f"left out: {' '.join(str(error).split())}")
-            tell(left_out[-1])
+            report(left_out[-1])
     return scored, drawn, left_out
 
 

@@ -31,7 +31,7 @@ def table_1(scored, clips, on_vico=False, ranked=()):
     for split, members in sets_of(clips).items():
         by_attitude = [[i for i in members if clips[i].attitude == one] for one in ATTITUDES]
         for one in scored:
-            cells = [fd_cell(one, part, rows_) for rows_ in by_attitude for part in PARTS]
+            cells = [fd_cell(one, part, members_of) for members_of in by_attitude for part in PARTS]
             cells += [fd_cell(one, part, members) for part in PARTS]
             cells += [fd_macro(one, part, by_attitude) for part in PARTS]
             rows.append(Row((one.name, SETS[split]), cells, one.name in ranked))
@@ -85,11 +85,11 @@ def table_1b(scored, clips, ranked=()):
     )
 
 
-def table_4(scored, clips, images=None, on_vico=False, ranked=(), lively=None):
+def table_4(scored, clips, images=None, on_vico=False, ranked=(), liveliness=None):
     r"""The ablation: unweighted mean of D_test's and D_ood's FD, identity and diversity: Table 4.
 
-    By name of the method: `images` are id_distance of rendered responses, `lively` diversity over
-    frames by Hopenet's features (Value), or None.
+    By name of the method: `images` are id_distance of rendered responses, `liveliness` is
+    diversity over frames by Hopenet's features (Value), or None.
     """
     columns = [
         *(Column(part, 2, "down", True) for part in PARTS),
@@ -97,22 +97,22 @@ def table_4(scored, clips, images=None, on_vico=False, ranked=(), lively=None):
         Column("diversity [rad]", 4, "up", True),
         Column("spread", 3, "", True),
     ]
-    columns += [Column("diversity [Hopenet]", 4, "up")] if lively else []
+    columns += [Column("diversity [Hopenet]", 4, "up")] if liveliness else []
     members, rows = list(sets_of(clips).values()), []
-    everyone = [i for part in members for i in part]
+    all_clips = [i for part in members for i in part]
     for one in scored:
         cells = [fd_macro(one, part, members) for part in PARTS]
         cells += [
             (images or {}).get(one.name),
-            over_samples([one.frames[i] for i in everyone]),
-            over_clips([one.spread[i] for i in everyone]),
+            over_samples([one.frames[i] for i in all_clips]),
+            over_clips([one.spread[i] for i in all_clips]),
         ]
-        cells += [lively.get(one.name)] if lively else []
+        cells += [liveliness.get(one.name)] if liveliness else []
         rows.append(Row((one.name,), cells, one.name in ranked))
     if on_vico:
         for name, values in printed.TABLE_4.items():
             *cells, diversity = [None if x is None else Value(x) for x in values]
-            cells += [None, None, *([diversity] if lively else [])]
+            cells += [None, None, *([diversity] if liveliness else [])]
             rows.append(Row((f"{name}, as printed",), cells, False))
     notes = [
         "diversity: standard deviation over frames, of the angles (the paper's is of Hopenet's "

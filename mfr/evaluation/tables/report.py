@@ -36,64 +36,66 @@ from mfr.training.checkpoint import WEIGHTS
 from mfr.training.identity import load_identity
 
 
-class Seen(NamedTuple):
+class FromPictures(NamedTuple):
     r"""What rendered frames told, by name of the method or renderer; empty without pictures."""
 
     tables: list  # of Table
     distances: dict  # method -> 1 - CSIM (Value)
-    lively: dict  # method -> diversity by Hopenet (Value)
-    kept: dict  # renderer -> 1 - CSIM (Value) of self-reenactment
+    liveliness: dict  # method -> diversity by Hopenet (Value)
+    identity_kept: dict  # renderer -> 1 - CSIM (Value) of self-reenactment
     remark: str = ""  # what the distances are to, where not to true frames
 
 
-def motion_tables(world, scored, oracle, real, seen):
+def motion_tables(world, scored, oracle, real, from_pictures):
     r"""Tables 1, 1b, 4 and ours."""
     clips, ranked = world.held.clips, {one.name for one in scored}
     rows = [oracle, *scored] if oracle else scored
     table_4 = motion.table_4(
         rows,
         clips,
-        seen.distances,
+        from_pictures.distances,
         world.on_vico,
         ranked,
-        seen.lively if has(seen.lively) else None,
+        from_pictures.liveliness if any_number(from_pictures.liveliness) else None,
     )
     return [
         motion.table_1(rows, clips, world.on_vico, ranked),
         motion.table_1b(rows, clips, ranked),
-        table_4._replace(notes=[*table_4.notes, *([seen.remark] if seen.remark else [])]),
+        table_4._replace(
+            notes=[*table_4.notes, *([from_pictures.remark] if from_pictures.remark else [])]
+        ),
         motion.table_ours(rows, clips, oracle, ranked),
         motion.table_behaviour([real, *rows], clips, ranked),
     ]
 
 
-def has(values):
+def any_number(values):
     r"""Whether any Value of a dict is a number."""
     return any(not math.isnan(value.mean) for value in values.values())
 
 
-def see(world, scored, drawn, painters, better, options):
+def score_pictures(world, scored, drawn, painters, repaired, options):
     r"""Table 2 in both readings, where pictures and painters are at hand."""
     if not painters:
-        return Seen([], {}, {}, {})
+        return FromPictures([], {}, {}, {})
     V, name_of_V = load_identity(WEIGHTS / "identity.pt"), "the bundled identity net"
     judges = Judges(
         V,
         options.inception and load_inception(options.inception),
         options.hopenet and load_hopenet(options.hopenet),
     )
-    tables, lively, kept, remark = [], {}, {}, ""
+    tables, liveliness, identity_kept, remark = [], {}, {}, ""
     shown = images.read_pictures(world.held.clips)
     if shown:
-        table, distances, lively = images.response_table(
-            painters[0], shown, drawn, scored, judges, name_of_V, world.on_vico, better
+        table, distances, liveliness = images.response_table(
+            painters[0], shown, drawn, scored, judges, name_of_V, world.on_vico, repaired
         )
         tables.append(table)
     else:
-        everyone = dict(drawn)
+        with_oracle = dict(drawn)
         if world.oracle:
-            everyone[ORACLE] = Drawn(world.oracle.motion, float("nan"))
-        distances = kept_identity(painters[0], world.held, everyone, V, better)
+            with_oracle[ORACLE] = Drawn(world.oracle.motion, float("nan"))
+        distances = kept_identity(painters[0], world.held, with_oracle, V, repaired)
         remark = (
             f"1 - CSIM: {MOMENTS} rendered frames a clip against the portrait, by "
             f"{name_of_V}; no other true frame is at hand."
@@ -101,14 +103,14 @@ def see(world, scored, drawn, painters, better, options):
     if options.pictures:
         shown = images.read_pictures(held_out(read_clips(options.pictures))[1])
     if shown:
-        table, kept = images.reenactment_table(painters, shown, judges, name_of_V)
+        table, identity_kept = images.reenactment_table(painters, shown, judges, name_of_V)
         tables.append(table)
     else:
         print(
             f"note      Table 2 left out: {options.pictures or world.folder} has one picture a "
             "video; --pictures names a folder with more"
         )
-    return Seen(tables, distances, lively, kept, remark)
+    return FromPictures(tables, distances, liveliness, identity_kept, remark)
 
 
 def counts(world):
@@ -135,16 +137,16 @@ def variant(words):
         ValueError: another name, or no number.
     """
     kinds = {"steps": int, "guidance": float, "eta": float}
-    found = {}
+    settings = {}
     for part in words.split(","):
         name, _, value = part.partition("=")
         if name not in kinds:
             raise ValueError(f"--vary {part!r}: allowed: steps=N, guidance=X, eta=X")
         try:
-            found[name] = kinds[name](value)
+            settings[name] = kinds[name](value)
         except ValueError:
             raise ValueError(f"--vary {part!r}: {value!r} is not a number") from None
-    return found
+    return settings
 
 
 def check(options):
@@ -200,14 +202,22 @@ def report(world, methods, scored, drawn, left_out, options, words):
     Gives the figures' names; `words` are the command line's, for the record.
     """
     painters = find_painters(options.runs) if options.images else []
-    painters, better = with_repair(painters, Path(options.runs)) if painters else ([], None)
-    seen = see(world, scored, drawn, painters, better, options)
+    painters, repaired = with_repair(painters, Path(options.runs)) if painters else ([], None)
+    from_pictures = score_pictures(world, scored, drawn, painters, repaired, options)
     oracle, real = reference_rows(world)
-    tables = motion_tables(world, scored, oracle, real, seen) + seen.tables
+    tables = motion_tables(world, scored, oracle, real, from_pictures) + from_pictures.tables
     painter = painters[0] if painters else None
     record = results.to_record(words, world, methods, painter, options, counts(world))
     text = "\n".join([heading(world, options.samples, options.seed), *map(to_markdown, tables)])
-    text += summary(scored, methods, oracle, world.held.clips, seen.distances, painters, seen.kept)
+    text += summary(
+        scored,
+        methods,
+        oracle,
+        world.held.clips,
+        from_pictures.distances,
+        painters,
+        from_pictures.identity_kept,
+    )
     text += "".join(f"\n{line}\n" for line in left_out) + results.record_to_markdown(record)
     print(text)
     results.write(options.out, text, to_csv(tables), record)

@@ -59,7 +59,7 @@ PATTERNS = (
 
 
 def digest_of_motion(motions):
-    r"""16 hexadecimal digits of the true held-out motion, list of (L, 70): data is known by them."""
+    r"""16 hexadecimal digits by which the true held-out motion, list of (L, 70), is known."""
     total = hashlib.sha256()
     for motion in motions:
         total.update(motion.astype("<f4").tobytes())

@@ -79,7 +79,7 @@ def best_cells(table):
     "down" the least, "up" the largest, "one" the nearest to 1 in proportion; equal printed values
     share the honour. No column with fewer than two ranked values has one.
     """
-    found = set()
+    places = set()
     groups = {row.head[1:] for row in table.rows}
     for group in groups:
         rows = [i for i, row in enumerate(table.rows) if row.ranked and row.head[1:] == group]
@@ -90,8 +90,8 @@ def best_cells(table):
                 if column.better and value is not None and math.isfinite(value.mean):
                     ranks[i] = rank(round(value.mean, column.digits), column.better)
             if len(ranks) > 1:
-                found |= {(i, j) for i, r in ranks.items() if r == min(ranks.values())}
-    return found
+                places |= {(i, j) for i, r in ranks.items() if r == min(ranks.values())}
+    return places
 
 
 def rank(value, better):
