@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from mfr.face.camera import FRAME_PARAMS
-from mfr.face.coefficients import MOTION_DIM, order_slices, reorder
+from mfr.face.coefficients import MOTION_DIM, reorder
 from mfr.official.pirenderer import WINDOW
 
 
@@ -22,19 +22,6 @@ def semantics(motion, crop):
     Each frame is given the portrait's crop, (3,) or (B, 1, 3): scale, tx, ty.
     """
     return reorder(motion, "motion", "pirenderer", crop).transpose(1, 2)
-
-
-def match_crop_scale(source, driving):
-    r"""Another person's clip (L, 73) with its crop scale brought to the portrait's (73,).
-
-    The scale (third from the end) is multiplied by source / driving at the frame that resembles the
-    portrait most: smallest 0.3 |exp| + 0.7 |angle|, means of absolute differences.
-    """
-    where, away = order_slices("pirenderer"), (driving - source).abs()
-    distance = 0.3 * away[:, where["exp"]].mean(1) + 0.7 * away[:, where["angle"]].mean(1)
-    matched = driving.clone()
-    matched[:, -3] *= source[-3] / driving[distance.argmin(), -3]
-    return matched
 
 
 class Encoded(NamedTuple):
