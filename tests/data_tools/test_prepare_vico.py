@@ -1,8 +1,8 @@
-r"""From a release on disk to the folder that mfr.data reads.
+r"""From a release on disk to the folder that mfr.files.vico reads.
 
-Oracles: a moving square whose place is known before and after the crop; mfr.camera's own
+Oracles: a moving square whose place is known before and after the crop; mfr.face.camera's own
 projection, which must show a point at the same pixel before and after; a line sampled at two rates;
-mfr.data.read_clips, which must accept what was written.
+mfr.files.vico.read_clips, which must accept what was written.
 """
 
 import csv
