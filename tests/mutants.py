@@ -1647,7 +1647,8 @@ MUTANTS = {
             (
                 "bad = ~np.isfinite(array)",
                 "bad = np.isnan(array) & False",
-                "tests/evaluation/test_metrics.py::test_numbers_that_are_not_finite_are_named_by_place",
+                "tests/evaluation/test_metrics.py::"
+                "test_numbers_that_are_not_finite_are_named_by_place",
             ),
             (
                 "    if not (array > 0).all():",
@@ -1792,7 +1793,8 @@ MUTANTS = {
             (
                 "return float(pdist(rows).mean())",
                 "return float(pdist(rows).sum() * 2 / len(rows) ** 2)",
-                "test_energy_score_of_the_true_gaussian_is_1_over_sqrt_pi_for_any_number_of_samples",
+                "test_energy_score_of_the_true_gaussian_is_1_over_sqrt_pi_"
+                "for_any_number_of_samples",
             ),
             (
                 "return rows / np.sqrt(rows.shape[1])",
@@ -1975,8 +1977,8 @@ MUTANTS = {
                 "test_over_samples_by_hand",
             ),
             (
-                "of_set = values.mean(0)",
-                "of_set = values.mean(1)",
+                "of_sample = values.mean(0)",
+                "of_sample = values.mean(1)",
                 "test_over_samples_by_hand",
             ),
             (
