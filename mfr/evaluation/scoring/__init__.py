@@ -7,7 +7,13 @@ counts, judges.py and attitude_classifier.py are the networks that look on.
 from mfr.evaluation.scoring.judges import Judges, load_hopenet, load_inception
 from mfr.evaluation.scoring.responses import Drawn, HeldOut, file_name
 from mfr.evaluation.scoring.scores import Scored, Value
-from mfr.evaluation.scoring.world import ORACLE, World, read_world, reference_rows, score_all
+from mfr.evaluation.scoring.world import (
+    ORACLE,
+    World,
+    read_world,
+    reference_rows,
+    score_all,
+)
 
 __all__ = [
     "ORACLE",

@@ -10,8 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mfr.evaluation import metrics
-from mfr.evaluation.metrics import behaviour
+from mfr.evaluation.metrics import (
+    behaviour,
+    diversity_frames,
+    diversity_samples,
+    energy_score,
+    feature_distance,
+    seam_ratios,
+)
 from mfr.evaluation.scoring.attitude_classifier import recognised
 
 PARTS = ("angle", "exp", "trans")
@@ -54,12 +60,12 @@ def score(name, drawn, held, std, stride=20, classifier=None, oracle=None):
     """
     scored = Scored(name, [], [], [], [], [], [], [], NAN, NAN, drawn.pace)
     for clip, motion, real in zip(held.clips, drawn.motion, held.real):
-        scored.fd.append(metrics.feature_distance(motion, real))
-        mean = metrics.feature_distance(motion.mean(0), real)
+        scored.fd.append(feature_distance(motion, real))
+        mean = feature_distance(motion.mean(0), real)
         scored.fd_of_mean.append({part: float(value) for part, value in mean.items()})
-        scored.energy.append(metrics.energy_score(motion, real, std))
-        scored.spread.append(metrics.diversity_samples(motion, std))
-        scored.frames.append(np.array([metrics.diversity_frames(x[:, :3]) for x in motion]))
+        scored.energy.append(energy_score(motion, real, std))
+        scored.spread.append(diversity_samples(motion, std))
+        scored.frames.append(np.array([diversity_frames(x[:, :3]) for x in motion]))
         scored.seams.append(seams(motion, std, stride))
         judged = classifier is not None and clip.attitude
         scored.recognised.append(
@@ -77,7 +83,7 @@ def seams(motion, std, stride):
     places = range(stride, motion.shape[1], stride)
     if not len(places) or stride < 4:
         return {"velocity": NAN, "acceleration": NAN}
-    return metrics.seam_ratios(motion, list(places), std)
+    return seam_ratios(motion, list(places), std)
 
 
 def delay(motion, oracle):
