@@ -1647,7 +1647,8 @@ MUTANTS = {
             (
                 "bad = ~np.isfinite(array)",
                 "bad = np.isnan(array) & False",
-                "tests/evaluation/test_metrics.py::test_numbers_that_are_not_finite_are_named_by_place",
+                "tests/evaluation/test_metrics.py::"
+                "test_numbers_that_are_not_finite_are_named_by_place",
             ),
             (
                 "    if not (array > 0).all():",
@@ -1656,7 +1657,7 @@ MUTANTS = {
             ),
         ],
     ),
-    "mfr/evaluation/metrics/cpbd.py": (
+    "mfr/evaluation/metrics/sharpness.py": (
         "tests/evaluation/test_metrics_cpbd.py",
         [
             (
@@ -1792,7 +1793,8 @@ MUTANTS = {
             (
                 "return float(pdist(rows).mean())",
                 "return float(pdist(rows).sum() * 2 / len(rows) ** 2)",
-                "test_energy_score_of_the_true_gaussian_is_1_over_sqrt_pi_for_any_number_of_samples",
+                "test_energy_score_of_the_true_gaussian_is_1_over_sqrt_pi_"
+                "for_any_number_of_samples",
             ),
             (
                 "return rows / np.sqrt(rows.shape[1])",
@@ -1840,8 +1842,8 @@ MUTANTS = {
                 "test_sid_of_separate_clusters_is_the_entropy_of_their_shares",
             ),
             (
-                "        cells = found\n",
-                "        cells = found\n        break\n",
+                "        cells = nearest\n",
+                "        cells = nearest\n        break\n",
                 "test_kmeans_centres_are_the_means_of_their_cells",
             ),
             (
@@ -1875,8 +1877,8 @@ MUTANTS = {
         "tests/evaluation/test_baselines.py",
         [
             (
-                "x * kept / (1 - share)",
-                "x * kept",
+                "x * survives / (1 - share)",
+                "x * survives",
                 "test_dropout_keeps_the_mean_and_drops_its_share",
             ),
             (
@@ -1930,8 +1932,8 @@ MUTANTS = {
                 "test_without_its_residual_it_freezes_the_portrait",
             ),
             (
-                "return values + 2 * (found",
-                "return values + (found",
+                "return values + 2 * (generated",
+                "return values + (generated",
                 "test_pchgs_loss_is_the_slow_sum",
             ),
         ],
@@ -1975,8 +1977,8 @@ MUTANTS = {
                 "test_over_samples_by_hand",
             ),
             (
-                "of_set = values.mean(0)",
-                "of_set = values.mean(1)",
+                "of_sample = values.mean(0)",
+                "of_sample = values.mean(1)",
                 "test_over_samples_by_hand",
             ),
             (
@@ -2085,8 +2087,8 @@ MUTANTS = {
                 "test_point_of_the_face_lands_on_the_same_pixel_after_the_crop",
             ),
             (
-                "if own < ours",
-                "if own > ours",
+                "if gap_at_own < gap_at_30",
+                "if gap_at_own > gap_at_30",
                 "test_rate_is_the_one_that_explains_the_number_of_rows",
             ),
         ],

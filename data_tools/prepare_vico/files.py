@@ -1,4 +1,4 @@
-r"""One file of a release into what mfr.data reads: 256x256 at 30 fps, wav, .mat at 30 fps.
+r"""One file of a release into what mfr.files.vico reads: 256x256 at 30 fps, wav, .mat at 30 fps.
 
 What is right already is linked and not copied; what was written before is left alone.
 """
@@ -17,14 +17,7 @@ from mfr.files.whole import atomic
 
 
 def place(source, target):
-    r"""Link a file, or copy it where links do not reach.
-
-    Ours.
-
-    Args:
-        source: path.
-        target: path; left alone if it exists.
-    """
+    r"""Link a file, or copy it where links do not reach; a target that exists is left alone."""
     if target.exists():
         return
     with atomic(target) as temporary:
@@ -35,32 +28,16 @@ def place(source, target):
 
 
 def fits(info):
-    r"""Whether a video needs no conversion.
-
-    Ours.
-
-    Args:
-        info: media.MediaInfo.
-
-    Returns:
-        bool.
-    """
+    r"""Whether a video (media.MediaInfo) needs no conversion."""
     return info.size == (IMAGE_SIZE, IMAGE_SIZE) and abs(info.fps - FPS) < 0.01
 
 
 def face_box(params, size):
     r"""The square that shows the face as our frames do, one for the whole clip.
 
-    Ours: Deep3DFaceRecon scales a picture by s and cuts 224x224 around (tx, ty), y upwards; a
-    frame of ours shows 256/s pixels around the same place. Medians over the frames, so that the
-    picture stands still.
-
-    Args:
-        params: (L, 5) transform_params: width, height, scale, tx, ty.
-        size: (width, height) of the video [pixels].
-
-    Returns:
-        (left, top, side) [pixels], inside the picture.
+    Deep3DFaceRecon scales a picture by s and cuts 224x224 around (tx, ty), y upwards; a frame of
+    ours shows 256/s pixels around the same place. Medians over the frames' transform_params (L, 5),
+    so that the picture stands still. Gives (left, top, side) inside the picture [pixels].
     """
     _, _, scale, x, y = np.median(np.asarray(params, float), axis=0)
     width, height = size
@@ -71,17 +48,9 @@ def face_box(params, size):
 
 
 def params_in_box(params, size, box):
-    r"""transform_params of the same frames once the box is cut out and brought to 256x256.
+    r"""transform_params (L, 5) of the same frames once the box is cut out and brought to 256x256.
 
-    Ours.
-
-    Args:
-        params: (L, 5) of the whole picture.
-        size: (width, height) of the whole picture [pixels].
-        box: (left, top, side) [pixels].
-
-    Returns:
-        (L, 5).
+    `size` is (width, height) of the whole picture, `box` (left, top, side) [pixels].
     """
     left, top, side = box
     grow = IMAGE_SIZE / side
@@ -94,16 +63,10 @@ def params_in_box(params, size, box):
 
 
 def resample(rows, fps):
-    r"""Rows of one frame rate at 30 a second: linear between the centres of the frames.
+    r"""Rows (L, D) of one frame rate at 30 a second: linear between the centres of the frames.
 
-    Ours: frame i lasts from i/fps to (i + 1)/fps; beyond the outer centres the ends are held.
-
-    Args:
-        rows: (L, D).
-        fps: of the rows.
-
-    Returns:
-        (round(L 30 / fps), D), at least one row.
+    Frame i lasts from i/fps to (i + 1)/fps; beyond the outer centres the ends are held. Gives
+    (round(L 30 / fps), D), one row at least.
     """
     rows = np.asarray(rows, float)
     count = max(1, int(len(rows) * FPS / fps + 0.5))
@@ -113,31 +76,18 @@ def resample(rows, fps):
 
 
 def rate_of(frames, info):
-    r"""The frame rate that a .mat was made at: the video's own, or 30.
+    r"""The frame rate that a .mat was made at, the video's own or 30 [1/s].
 
-    Ours: whichever gives the number of frames more nearly.
-
-    Args:
-        frames: rows of the .mat.
-        info: media.MediaInfo of the video.
-
-    Returns:
-        float [1/s].
+    Whichever gives the number of frames more nearly.
     """
-    own, ours = (abs(frames - info.seconds * fps) for fps in (info.fps, FPS))
-    return info.fps if own < ours else FPS
+    gap_at_own, gap_at_30 = (abs(frames - info.seconds * fps) for fps in (info.fps, FPS))
+    return info.fps if gap_at_own < gap_at_30 else FPS
 
 
 def convert_video(source, target, info, box):
-    r"""A video as 256x256 at 30 fps, without sound.
+    r"""A video as 256x256 at 30 fps, without sound; a target that exists is left alone.
 
-    Ours.
-
-    Args:
-        source: path.
-        target: .mp4; left alone if it exists.
-        info: media.MediaInfo of the source.
-        box: (left, top, side) of the face [pixels], or None for the middle.
+    `box` is (left, top, side) of the face [pixels], or None for the middle.
     """
     if fits(info) and source.suffix.lower() == ".mp4":
         return place(source, target)
@@ -146,14 +96,7 @@ def convert_video(source, target, info, box):
 
 
 def convert_sound(source, target):
-    r"""The sound of any file as .wav at its own rate.
-
-    Ours.
-
-    Args:
-        source: sound or video.
-        target: .wav; left alone if it exists.
-    """
+    r"""The sound of any file as .wav at its own rate; a target that exists is left alone."""
     if source.suffix.lower() == ".wav":
         return place(source, target)
     if not target.exists():
@@ -163,17 +106,9 @@ def convert_sound(source, target):
 def convert_coefficients(source, target, info, box, frame_camera):
     r"""A .mat at 30 fps, its crop told in the coordinates of the converted video.
 
-    Ours.
-
-    Args:
-        source: .mat.
-        target: .mat; left alone if it exists.
-        info: media.MediaInfo of the video it was made from.
-        box: the square that was cut out [pixels], or None.
-        frame_camera: whether trans is changed to our frames' camera (mfr.camera).
-
-    Returns:
-        Frames in the target.
+    `box` is the square that was cut out [pixels], or None; `frame_camera` changes trans to our
+    frames' camera (mfr.face.camera). A target that exists is left alone. Gives its number of
+    frames.
     """
     if target.exists():
         return len(load_mat(target)[0])
@@ -195,15 +130,7 @@ def convert_coefficients(source, target, info, box, frame_camera):
 
 
 def reconstruct_video(net, source, target):
-    r"""Coefficients of a converted video by a network, batch by batch.
-
-    Ours.
-
-    Args:
-        net: images -> (B, 257).
-        source: .mp4, 256x256 at 30 fps.
-        target: .mat; left alone if it exists.
-    """
+    r"""Coefficients of a converted video by a network, images -> (B, 257), batch by batch."""
     from mfr.face.reconstruction import reconstruct, smooth
 
     if target.exists():
@@ -220,15 +147,5 @@ def reconstruct_video(net, source, target):
 
 
 def target_paths(out, name):
-    r"""Where a name's video and coefficients go.
-
-    Ours.
-
-    Args:
-        out: folder.
-        name: of the video.
-
-    Returns:
-        (.mp4, .mat).
-    """
+    r"""Where a name's video and coefficients go: (.mp4, .mat)."""
     return Path(out) / "videos" / f"{name}.mp4", Path(out) / "recons" / f"{name}.mat"

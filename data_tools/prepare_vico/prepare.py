@@ -9,7 +9,6 @@ coefficients: bring them (--recons, or anywhere below SOURCE), or let the recons
 them. Rows that lack a file are left out and named; with --check nothing is written.
 """
 
-import argparse
 import csv
 import sys
 from collections import Counter
@@ -21,23 +20,15 @@ from data_tools.prepare_vico.table import CHALLENGE, ROLES, read_release
 from mfr.face.coefficients import load_mat
 from mfr.files import media
 from mfr.files.vico import COLUMNS
-from mfr.files.whole import atomic, command
+from mfr.files.whole import atomic, command_line
 
 SHOWN = 20  # problems printed
 
 
 def missing_of(row, release, reconstruct):
-    r"""Which files a row lacks.
+    r"""Which files a row lacks, as "kind name".
 
-    Ours: a missing sound may still be in the speaker's video, which is looked at later.
-
-    Args:
-        row: Row.
-        release: Release.
-        reconstruct: whether coefficients can be made.
-
-    Returns:
-        list of "kind name".
+    A missing sound may still be in the speaker's video, which is looked at here.
     """
     lacks = [
         f"video {getattr(row, role)}"
@@ -58,26 +49,16 @@ def missing_of(row, release, reconstruct):
 
 
 def report(release, reconstruct):
-    r"""What is there and what is missing.
-
-    Ours.
-
-    Args:
-        release: Release.
-        reconstruct: whether coefficients can be made.
-
-    Returns:
-        (lines, rows that have all their files, problems).
-    """
+    r"""What is there and what is missing: (lines, rows that have all their files, problems)."""
     rows, names = release.rows, {}
     names["video"] = {getattr(row, role) for row in rows for role in ROLES}
     names["coefficients"], names["sound"] = names["video"], {row.audio for row in rows}
     tables = ", ".join(str(path) for path in release.tables)
     lines = [f"table     {tables}: {len(rows)} usable rows, {release.kind} release"]
     for kind, wanted in names.items():
-        found = len(wanted & set(release.files[kind]))
+        count = len(wanted & set(release.files[kind]))
         remark = ""
-        if kind == "coefficients" and found < len(wanted):
+        if kind == "coefficients" and count < len(wanted):
             remark = (
                 "; the rest will be reconstructed"
                 if reconstruct
@@ -85,7 +66,7 @@ def report(release, reconstruct):
             )
         lines.append(
             f"{kind + 's' if kind != 'coefficients' else 'coeffs':10}"
-            f"{found} of {len(wanted)} found{remark}"
+            f"{count} of {len(wanted)} found{remark}"
         )
     for title, values in (
         ("splits", [r.split for r in rows]),
@@ -106,14 +87,7 @@ def report(release, reconstruct):
 def convert_row(row, release, out, net=None, frame_camera=False):
     r"""Bring one row's files into place.
 
-    Ours.
-
-    Args:
-        row: Row with all its files.
-        release: Release.
-        out: folder.
-        net: reconstruction net for videos without a .mat, or None.
-        frame_camera: whether trans is changed to our frames' camera.
+    `net` reconstructs videos without a .mat; `frame_camera` changes trans to our frames' camera.
 
     Raises:
         ValueError: a file cannot be read, or there are no coefficients and no net.
@@ -139,39 +113,20 @@ def convert_row(row, release, out, net=None, frame_camera=False):
 
 
 def write_table(rows, out, attitudes):
-    r"""RLD_data.csv, or train.csv where no attitude is known.
-
-    Ours.
-
-    Args:
-        rows: list of Row.
-        out: folder.
-        attitudes: whether every row has one.
-
-    Returns:
-        Its path.
-    """
+    r"""RLD_data.csv, or train.csv where no attitude is known; gives its path."""
     path = Path(out) / ("RLD_data.csv" if attitudes else "train.csv")
     header = COLUMNS if attitudes else CHALLENGE
     with atomic(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         for row in rows:
-            known = {**row._asdict(), "data_split": row.split, "uuid": row.audio}
-            writer.writerow([known[name] for name in header])
+            cells = {**row._asdict(), "data_split": row.split, "uuid": row.audio}
+            writer.writerow([cells[name] for name in header])
     return path
 
 
 def prepare(options):
-    r"""Look, report, convert, inspect.
-
-    Ours.
-
-    Args:
-        options: of the command line.
-
-    Returns:
-        list of problems.
+    r"""Look, report, convert, inspect; gives the problems.
 
     Raises:
         ValueError: OUT is SOURCE or inside it, or nothing is complete.
@@ -197,35 +152,26 @@ def prepare(options):
         _tell(problems)
         raise ValueError(f"{options.source}: no row has all its files; see the problems above")
     net = load_net(options.reconstruct) if reconstruct else None
-    kept = []
+    converted = []
     for number, row in enumerate(rows, 1):
         try:
             convert_row(row, release, out, net, options.frame_camera)
-            kept.append(row)
+            converted.append(row)
         except ValueError as error:  # one bad file must not end a night's work
             problems.append(f"{row.place}: {' '.join(str(error).split())}")
         if number % 50 == 0 or number == len(rows):
             print(f"converted {number} of {len(rows)} rows", flush=True)
-    if not kept:
+    if not converted:
         _tell(problems)
         raise ValueError(f"{options.source}: no row could be converted; see the problems above")
-    table = write_table(kept, out, attitudes)
-    print(f"written   {table}: {len(kept)} rows")
-    _, found = inspect_folder(out)
-    return problems + found
+    table = write_table(converted, out, attitudes)
+    print(f"written   {table}: {len(converted)} rows")
+    _, further = inspect_folder(out)
+    return problems + further
 
 
 def load_net(which):
-    r"""The reconstruction net: ours, or Deep3DFaceRecon's from a user's file.
-
-    Ours.
-
-    Args:
-        which: "" for the bundled one, or deep3d=FILE.
-
-    Returns:
-        images -> (B, 257).
-    """
+    r"""images -> (B, 257): ours for "", or Deep3DFaceRecon's from a user's deep3d=FILE."""
     from mfr import official
     from mfr.face.reconstruction import ReconstructionNet
     from mfr.pipeline import WEIGHTS
@@ -253,11 +199,7 @@ def _tell(problems):
 
 
 def main(arguments=None):
-    r"""The command line; the exit code is 1 where there are problems.
-
-    Args:
-        arguments: list of words, or None for the command line's own.
-    """
+    r"""The command line; the exit code is 1 where there are problems."""
     options = parser().parse_args(arguments)
     problems = prepare(options)
     _tell(problems)
@@ -267,16 +209,8 @@ def main(arguments=None):
 
 
 def parser():
-    r"""The command line's words.
-
-    Returns:
-        An ArgumentParser.
-    """
-    top = argparse.ArgumentParser(
-        prog="data_tools.prepare_vico",
-        description=__doc__,
-        formatter_class=argparse.RawTextHelpFormatter,
-    )
+    r"""The command line's words."""
+    top = command_line("data_tools.prepare_vico", __doc__)
     top.add_argument("source", help="folder of the release, unpacked")
     top.add_argument("--out", default="data/vico_real", help="folder to write (%(default)s)")
     top.add_argument("--table", help="the release's table, where it is not found by itself")
@@ -296,7 +230,3 @@ def parser():
     )
     top.add_argument("--check", action="store_true", help="only say what is there and missing")
     return top
-
-
-if __name__ == "__main__":
-    command(main)

@@ -46,17 +46,7 @@ class Release(NamedTuple):
 
 
 def read_release(source, table=None, more=()):
-    r"""Look a release through without opening its media.
-
-    Ours.
-
-    Args:
-        source: folder of the release, of any depth.
-        table: its table, or None to look for one.
-        more: further folders with files, such as reconstructions.
-
-    Returns:
-        Release.
+    r"""Look a release through without opening its media; `more` are folders of further files.
 
     Raises:
         ValueError: no such folder, or no table with the columns of a release.
@@ -68,24 +58,17 @@ def read_release(source, table=None, more=()):
     tables, kind = find_tables(source, table)
     rows, problems = [], []
     for path in tables:
-        found, wrong = read_table(path, kind)
-        rows += found
-        problems += wrong
-    files, twice = index_files([source, *map(Path, more)])
-    return Release(kind, tables, rows, files, problems + twice)
+        rows_of_table, problems_of_table = read_table(path, kind)
+        rows += rows_of_table
+        problems += problems_of_table
+    files, repeated = index_files([source, *map(Path, more)])
+    return Release(kind, tables, rows, files, problems + repeated)
 
 
 def find_tables(source, table=None):
-    r"""The table of the project release, or those of the challenge release.
+    r"""The table of the project release, or those of the challenge release, and which it is.
 
-    Ours.
-
-    Args:
-        source: folder.
-        table: path, or None to look for RLD_data.csv, then for any .csv with the columns.
-
-    Returns:
-        (paths, project | challenge).
+    RLD_data.csv is looked at first, then any .csv.
 
     Raises:
         ValueError: none has the columns of a release.
@@ -109,32 +92,14 @@ def find_tables(source, table=None):
 
 
 def read_cells(path):
-    r"""The lines of a table that are not empty, cells trimmed.
-
-    Ours.
-
-    Args:
-        path: .csv.
-
-    Returns:
-        list of lists of str.
-    """
+    r"""The lines of a table that are not empty, cells trimmed."""
     with open(path, newline="", encoding="utf-8-sig") as file:
         lines = [[cell.strip() for cell in row] for row in csv.reader(file)]
     return [cells for cells in lines if any(cells)]
 
 
 def kind_of(path):
-    r"""Which release a table is of.
-
-    Ours.
-
-    Args:
-        path: .csv.
-
-    Returns:
-        "project", "challenge" or "".
-    """
+    r"""Which release a table is of: "project", "challenge" or ""."""
     lines = read_cells(path)
     header = [cell.lower() for cell in lines[0]] if lines else []
     if set(COLUMNS) <= set(header) or _headless(header):
@@ -148,16 +113,9 @@ def _headless(cells):
 
 
 def read_table(path, kind):
-    r"""Rows of a table; those that make no sense become problems.
+    r"""Rows of a table; those that make no sense become lines about problems.
 
-    Ours: a name may carry a file's suffix, and a number of a person may end in ".0".
-
-    Args:
-        path: .csv.
-        kind: project | challenge.
-
-    Returns:
-        (list of Row, list of lines).
+    A name may carry a file's suffix, and a number of a person may end in ".0".
     """
     lines = read_cells(path)
     header = [cell.lower() for cell in lines[0]]
@@ -171,9 +129,9 @@ def read_table(path, kind):
             problems.append(f"{place}: {len(cells)} cells; the header has {len(header)}")
             continue
         row = _row(dict(zip(header, cells)), place, path.stem, kind)
-        wrong = _wrong(row, kind)
-        if wrong:
-            problems.append(f"{place}: {wrong}")
+        problem = _problem_of(row, kind)
+        if problem:
+            problems.append(f"{place}: {problem}")
         else:
             rows.append(row._replace(split=SPLITS[row.split]))
     return rows, problems
@@ -187,17 +145,17 @@ def _row(values, place, stem, kind):
         uuid = values["uuid"]
         names = uuid, f"{uuid}.listener", f"{uuid}.speaker"
         return Row(place, attitude, *names, *people, values.get("data_split", stem).lower())
-    names = [_bare(values[name]) for name in ("audio", "listener", "speaker")]
+    names = [_without_suffix(values[name]) for name in ("audio", "listener", "speaker")]
     return Row(place, attitude, *names, *people, values["data_split"].lower())
 
 
-def _bare(name):
+def _without_suffix(name):
     """A file's name without its suffix, if it carries one."""
     suffixes = [suffix for kind in SUFFIXES.values() for suffix in kind]
     return name[: -len(Path(name).suffix)] if Path(name).suffix.lower() in suffixes else name
 
 
-def _wrong(row, kind):
+def _problem_of(row, kind):
     """What makes a row unusable, or ""."""
     if row.attitude not in ATTITUDES and (kind == "project" or row.attitude):
         return f"attitude {row.attitude!r}; allowed: {', '.join(ATTITUDES)}"
@@ -210,25 +168,19 @@ def _wrong(row, kind):
 
 
 def index_files(folders):
-    r"""Every video, sound and .mat below some folders, by name.
+    r"""Every video, sound and .mat below some folders, by name: dict kind -> dict name -> Path.
 
-    Ours: published scripts move files into sub-folders such as videos/test, so the name counts
-    and not the place.
-
-    Args:
-        folders: list of Path.
-
-    Returns:
-        (dict kind -> dict name -> Path, list of lines about names that occur twice).
+    Published scripts move files into sub-folders such as videos/test, so the name counts and not
+    the place. Beside it, lines about names that occur twice.
     """
-    files, twice = {kind: {} for kind in SUFFIXES}, []
+    files, repeated = {kind: {} for kind in SUFFIXES}, []
     for folder in folders:
         for path in sorted(folder.rglob("*")):
             kinds = [k for k, suffixes in SUFFIXES.items() if path.suffix.lower() in suffixes]
             if not kinds or not path.is_file() or path.name.startswith("."):
                 continue
-            known = files[kinds[0]]
-            if path.stem in known and known[path.stem].resolve() != path.resolve():
-                twice.append(f"{path}: the name occurs twice; {known[path.stem]} is used")
-            known.setdefault(path.stem, path)
-    return files, twice
+            paths = files[kinds[0]]
+            if path.stem in paths and paths[path.stem].resolve() != path.resolve():
+                repeated.append(f"{path}: the name occurs twice; {paths[path.stem]} is used")
+            paths.setdefault(path.stem, path)
+    return files, repeated

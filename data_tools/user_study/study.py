@@ -9,7 +9,6 @@ same in each; _speakers/SPEAKER.mp4 and _portraits/LISTENER.png are shown beside
 there. The page names no method; the .key.json beside it does, and stays with whoever asks.
 """
 
-import argparse
 import base64
 import hashlib
 import json
@@ -17,7 +16,7 @@ import re
 from pathlib import Path
 
 from mfr.config import ATTITUDES
-from mfr.files.whole import atomic, command, existing
+from mfr.files.whole import atomic, command_line, existing
 
 PAGE = Path(__file__).with_name("page.html")
 QUESTIONS = {  # Sec. 4.4: overall naturalness, motion diversity, identity, attitude
@@ -34,9 +33,6 @@ def find_trials(folder):
     r"""The methods of a folder of videos, and the videos that all of them have.
 
     Paper: Sec. 4.4; one response of each attitude for each pair, as 300 videos ask for.
-
-    Args:
-        folder: with a folder for every method.
 
     Returns:
         (names of methods, dict (speaker, listener, attitude) -> list of paths, a method each).
@@ -67,43 +63,30 @@ def find_trials(folder):
 
 
 def code(*parts):
-    r"""A short name that tells nothing: 12 hexadecimal digits of a digest.
-
-    Ours.
-
-    Args:
-        parts: what it stands for, the seed among them.
-
-    Returns:
-        str.
-    """
+    r"""A short name that tells nothing: 12 hexadecimal digits of a digest of the parts."""
     text = "|".join(str(part) for part in parts)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def build(folder, seed=0, per_person=None, source=None):
-    r"""A study: what the page holds and what the key holds.
+    r"""(study, key): what the page holds and what the key holds, as dicts for JSON.
 
     Paper: Sec. 4.4.
 
     Args:
-        folder: of videos, see find_trials.
         seed: of all codes and so of every order.
         per_person: pages that one person sees, drawn at random; None is all.
         source: function of (path, code) that gives what the page writes as src; None embeds.
-
-    Returns:
-        (study, key), dicts for JSON.
 
     Raises:
         ValueError: per_person is below 1, or see find_trials.
     """
     if per_person is not None and per_person < 1:
         raise ValueError(f"--per-person is {per_person}; allowed: >= 1")
-    methods, found = find_trials(folder)
+    methods, videos = find_trials(folder)
     source = source or embedded
     trials, key_options, key_trials = [], {}, {}
-    for (speaker, listener, attitude), paths in found.items():
+    for (speaker, listener, attitude), paths in videos.items():
         trial = code(seed, speaker, listener, attitude)
         options = []
         for method, path in zip(methods, paths):
@@ -148,32 +131,13 @@ def build(folder, seed=0, per_person=None, source=None):
 
 
 def embedded(path, name=None):
-    r"""A file as a data URI.
-
-    Ours.
-
-    Args:
-        path: .mp4 or .png.
-        name: not needed.
-
-    Returns:
-        str.
-    """
+    r"""An .mp4 or .png as a data URI."""
     content = base64.b64encode(Path(path).read_bytes()).decode()
     return f"data:{TYPES[Path(path).suffix]};base64,{content}"
 
 
 def copied(folder):
-    r"""A source that copies files under coded names, for studies too large for one page.
-
-    Ours.
-
-    Args:
-        folder: beside the page.
-
-    Returns:
-        Function of (path, code) that gives the address from the page.
-    """
+    r"""A source that copies files under coded names, for studies too large for one page."""
     folder = Path(folder)
 
     def source(path, name):
@@ -186,17 +150,7 @@ def copied(folder):
 
 
 def write_page(study, key, out):
-    r"""The page and the key beside it.
-
-    Ours.
-
-    Args:
-        study, key: from build.
-        out: .html.
-
-    Returns:
-        Path of the key.
-    """
+    r"""The page and the key beside it; gives the key's path."""
     out = Path(out)
     content = json.dumps(study).replace("</", "<\\/")  # no text may close the script element
     page = PAGE.read_text(encoding="utf-8").replace("/*STUDY*/", content)
@@ -208,11 +162,7 @@ def write_page(study, key, out):
 
 
 def main(arguments=None):
-    r"""The command line.
-
-    Args:
-        arguments: list of words, or None for the command line's own.
-    """
+    r"""The command line."""
     options = parser().parse_args(arguments)
     if options.command == "videos":
         from data_tools.user_study.videos import make_videos
@@ -224,12 +174,12 @@ def main(arguments=None):
         out = Path(options.out)
         source = copied(out.with_name(f"{out.stem}_files")) if options.link else None
         study, key = build(options.videos, options.seed, options.per_person, source)
-        kept = write_page(study, key, out)
+        key_path = write_page(study, key, out)
         print(
             f"written   {out}: {len(study['trials'])} trials of {len(key['methods'])} methods, "
-            f"{out.stat().st_size / 1e6:.1f} MB; who is who: {kept}"
+            f"{out.stat().st_size / 1e6:.1f} MB; who is who: {key_path}"
         )
-        print(f"next      python -m data_tools.user_study tally {kept} answers_*.json")
+        print(f"next      python -m data_tools.user_study tally {key_path} answers_*.json")
     else:
         from data_tools.user_study.tally import tally_files
 
@@ -237,16 +187,8 @@ def main(arguments=None):
 
 
 def parser():
-    r"""The command line's words.
-
-    Returns:
-        An ArgumentParser.
-    """
-    top = argparse.ArgumentParser(
-        prog="data_tools.user_study",
-        description=__doc__,
-        formatter_class=argparse.RawTextHelpFormatter,
-    )
+    r"""The command line's words."""
+    top = command_line("data_tools.user_study", __doc__)
     parts = top.add_subparsers(dest="command", required=True)
     videos = parts.add_parser("videos", help="render every method's responses")
     videos.add_argument("--data", default="data/vico", help="ViCo-layout folder (%(default)s)")
@@ -267,7 +209,3 @@ def parser():
     tally.add_argument("answers", nargs="+", help="files that the page saved")
     tally.add_argument("--out", help="also write the table as CSV")
     return top
-
-
-if __name__ == "__main__":
-    command(main)

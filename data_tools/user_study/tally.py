@@ -30,20 +30,11 @@ class Share(NamedTuple):
 
 
 def read_answers(key, paths):
-    r"""Every vote of every file, checked.
-
-    Ours.
-
-    Args:
-        key: dict of the study's .key.json.
-        paths: files that the page saved.
-
-    Returns:
-        list of (person, question, method, place).
+    r"""Every vote of every file, checked: list of (person, question, method, place).
 
     Raises:
-        ValueError: a file of another study, an unknown option or question, or one person's
-            answers twice; the message names the file.
+        ValueError: a file of another study, an unknown option or question, or one person's answers
+            twice; the message names the file.
     """
     votes, people = [], {}
     for path in paths:
@@ -70,17 +61,9 @@ def read_answers(key, paths):
 
 
 def wilson(votes, total, level=LEVEL):
-    r"""(p + z^2/2n -+ z sqrt(p (1 - p)/n + z^2/4n^2)) / (1 + z^2/n): Wilson's interval.
+    r"""(p + z^2/2n -+ z sqrt(p (1 - p)/n + z^2/4n^2)) / (1 + z^2/n): Wilson's interval (low, high).
 
-    Ours: stays inside 0 .. 1, also for no votes.
-
-    Args:
-        votes: k.
-        total: n; 0 gives (0, 1).
-        level: of confidence.
-
-    Returns:
-        (low, high).
+    Stays inside 0 .. 1, also for no votes; p = votes / n.
     """
     if total == 0:
         return 0.0, 1.0
@@ -92,18 +75,9 @@ def wilson(votes, total, level=LEVEL):
 
 
 def by_person(votes, method, rng, level=LEVEL):
-    r"""Interval of a share when persons, with all their votes, are drawn anew.
+    r"""Interval (low, high) of a share when persons, with all their votes, are drawn anew.
 
-    Ours.
-
-    Args:
-        votes: list of (person, method) of one question.
-        method: whose share.
-        rng: numpy Generator.
-        level: of confidence.
-
-    Returns:
-        (low, high), NaN for fewer than two persons.
+    Votes are (person, method) of one question; NaN for fewer than two persons.
     """
     people = sorted({person for person, _ in votes})
     if len(people) < 2:
@@ -117,41 +91,24 @@ def by_person(votes, method, rng, level=LEVEL):
 
 
 def tally(key, votes, seed=0):
-    r"""Shares of every method in every question.
-
-    Paper: Table 3.
-
-    Args:
-        key: dict of the study's .key.json.
-        votes: from read_answers.
-        seed: of the drawn persons.
-
-    Returns:
-        dict question -> dict method -> Share.
-    """
-    rng, found = np.random.default_rng(seed), {}
+    r"""Shares of every method in every question, Table 3: question -> method -> Share."""
+    rng, shares = np.random.default_rng(seed), {}
     for question in key["questions"]:
-        mine = [(person, method) for person, asked, method, _ in votes if asked == question]
-        found[question] = {}
+        answers = [(person, method) for person, asked, method, _ in votes if asked == question]
+        shares[question] = {}
         for method in key["methods"]:
-            count = sum(chosen == method for _, chosen in mine)
-            found[question][method] = Share(
-                count, len(mine), wilson(count, len(mine)), by_person(mine, method, rng)
+            count = sum(chosen == method for _, chosen in answers)
+            shares[question][method] = Share(
+                count, len(answers), wilson(count, len(answers)), by_person(answers, method, rng)
             )
-    return found
+    return shares
 
 
 def place_bias(votes, places):
     r"""Whether the first, second, ... video on the page was chosen more often than by chance.
 
-    Ours: the order is random, so the places' shares should be equal whatever the methods are.
-
-    Args:
-        votes: from read_answers.
-        places: videos on a page.
-
-    Returns:
-        (list of counts by place, p of a chi-squared test; NaN without votes).
+    The order is random, so the places' shares should be equal whatever the methods are. Gives
+    counts by place and p of a chi-squared test, NaN without votes.
     """
     counts = [sum(place == k + 1 for *_, place in votes) for k in range(places)]
     if not votes:
@@ -160,18 +117,7 @@ def place_bias(votes, places):
 
 
 def to_text(key, votes, shares):
-    r"""The table and what must be known to read it.
-
-    Ours.
-
-    Args:
-        key: dict of the study's .key.json.
-        votes: from read_answers.
-        shares: from tally.
-
-    Returns:
-        Markdown.
-    """
+    r"""The table and what must be known to read it, as Markdown."""
     people = sorted({vote[0] for vote in votes})
     width = max(len(method) for method in key["methods"])
     lines = [
@@ -202,18 +148,7 @@ def to_text(key, votes, shares):
 
 
 def tally_files(key, paths, out=None, seed=0):
-    r"""Read a key and answers, and write the table.
-
-    Ours.
-
-    Args:
-        key: path of .key.json.
-        paths: files of answers.
-        out: .csv, or None.
-        seed: of the drawn persons.
-
-    Returns:
-        Markdown.
+    r"""Read a key and answers, and write the table, also as .csv where `out` names one.
 
     Raises:
         ValueError: see read_answers; or the key is no key.

@@ -9,24 +9,16 @@ import numpy as np
 import torch
 
 from mfr.config import ATTITUDES, FPS
-from mfr.evaluation.methods.method import find_methods
-from mfr.evaluation.methods.painters import find_painters, windows_at
-from mfr.evaluation.scoring.responses import HeldOut, file_name
-from mfr.evaluation.tables.images import to_images
+from mfr.evaluation.methods import find_methods, find_painters, to_images, windows_at
+from mfr.evaluation.scoring import HeldOut, file_name
 from mfr.files import media
 from mfr.files.vico import held_out, portrait_of, read_clips
 
 
 def make_videos(options):
-    r"""Render what is not there yet.
+    r"""Render what is not there yet; gives how many videos the folder holds now.
 
     Paper: Sec. 4.4.
-
-    Args:
-        options: data, runs, out, speakers, listeners, only and seed of the command line.
-
-    Returns:
-        How many videos the folder holds now.
 
     Raises:
         ValueError: nobody to show, or fewer than two methods.
@@ -66,44 +58,21 @@ def make_videos(options):
     return count
 
 
-def choose(clips, who, count, rng):
-    r"""One clip each of randomly chosen people.
+def choose(clips, column, count, rng):
+    r"""One clip each of randomly chosen people, by person; fewer where there are fewer.
 
     Paper: Sec. 4.4, "randomly choose 10 speaker videos and 10 listeners".
-
-    Args:
-        clips: rows.
-        who: speaker_id | listener_id.
-        count: how many people; fewer where there are fewer.
-        rng: numpy Generator.
-
-    Returns:
-        list of rows, by person.
     """
     by_person = {}
     for clip in clips:
-        by_person.setdefault(getattr(clip, who), []).append(clip)
+        by_person.setdefault(getattr(clip, column), []).append(clip)
     people = sorted(by_person)
     chosen = sorted(rng.permutation(len(people))[:count].tolist())
     return [by_person[people[k]][0] for k in chosen]
 
 
 def answer(method, held, i, j, attitude, seed):
-    r"""Listener j's response to speaker i.
-
-    Ours: every method gets the same seed.
-
-    Args:
-        method: Method.
-        held: HeldOut.
-        i: the clip whose speaker speaks.
-        j: the clip whose listener listens.
-        attitude: positive | neutral | negative.
-        seed: of the draw.
-
-    Returns:
-        (L, 70).
-    """
+    r"""Listener j's response (L, 70) to the speaker of clip i; every method gets the same seed."""
     speech, listener = held.condition(i, method.identity), held.condition(j, method.identity)
     one_hot = torch.eye(len(ATTITUDES))[ATTITUDES.index(attitude)][None]
     cond = speech._replace(
@@ -112,42 +81,26 @@ def answer(method, held, i, j, attitude, seed):
     return method.respond(cond, 1, torch.Generator().manual_seed(seed))[0]
 
 
-def film(path, painter, picture, own, motion, speaker):
-    r"""Write a response with the speaker's sound.
+def film(path, painter, picture, reference, motion, speaker):
+    r"""Write a response (L, 70) with the speaker's sound.
 
-    Ours.
-
-    Args:
-        path: .mp4.
-        painter: Painter.
-        picture: uint8 (256, 256, 3).
-        own: (70,), its coefficients.
-        motion: (L, 70).
-        speaker: row whose sound is heard.
+    The picture is bytes (256, 256, 3), `reference` (70,) its coefficients.
     """
     sound, sample_rate = media.read_sound(speaker.audio)
     sound = media.fit_sound(sound, sample_rate, len(motion) / FPS)
-    own, image = torch.as_tensor(own, dtype=torch.float32), to_images(picture[None])[0]
+    reference, image = torch.as_tensor(reference, dtype=torch.float32), to_images(picture[None])[0]
     every = windows_at(motion, torch.arange(len(motion)), painter.window)
 
     def frames():
         for part in every.split(30):
-            images = painter.paint(image, own, part)
+            images = painter.paint(image, reference, part)
             yield from (images * 255).round().byte().permute(0, 2, 3, 1).numpy()
 
     media.write_video(path, frames(), FPS, sound, sample_rate)
 
 
 def show_speaker(clip, length, out):
-    r"""The speaker's own video with sound, where the data has it.
-
-    Ours.
-
-    Args:
-        clip: row.
-        length: frames.
-        out: folder of videos.
-    """
+    r"""The speaker's own video with sound, `length` frames, where the data has it."""
     path = Path(out) / "_speakers" / f"{clip.speaker.stem}.mp4"
     if path.exists() or not clip.speaker.exists():
         return

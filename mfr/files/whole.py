@@ -1,5 +1,6 @@
 r"""Files are written whole or not at all, and bad input ends in one line."""
 
+import argparse
 import contextlib
 import os
 import sys
@@ -50,6 +51,15 @@ def existing(path, what):
     if path.stat().st_size == 0:
         raise ValueError(f"{what} {path}: is empty (0 bytes)")
     return path
+
+
+def command_line(program, about):
+    r"""The parser of `python -m program`; `about` is printed by --help as it stands."""
+    return argparse.ArgumentParser(
+        prog=f"python -m {program}",
+        description=about,
+        formatter_class=argparse.RawTextHelpFormatter,
+    )
 
 
 def command(main):

@@ -24,14 +24,7 @@ FACE_MODEL = """bfm
 
 
 def describe(kind):
-    r"""What one file is for and what it must hold, in eight lines.
-
-    Args:
-        kind: a key of REGISTRY.
-
-    Returns:
-        Text.
-    """
+    r"""What one file is for and what it must hold, in eight lines."""
     entry, shapes = REGISTRY[kind], expected(kind)
     names = list(shapes)
     lines = [
@@ -58,14 +51,7 @@ def _line(name, shapes):
 
 
 def main(arguments=None):
-    r"""The command line.
-
-    Args:
-        arguments: list of str; None takes those of the process.
-
-    Raises:
-        ValueError: a given file does not fit; the line names the file and the reason.
-    """
+    r"""The command line; a given file that does not fit ends it with a ValueError that names it."""
     parser = argparse.ArgumentParser(
         prog="python -m mfr.official", description=__doc__, allow_abbrev=False
     )

@@ -25,17 +25,14 @@ class Deep3D(nn.Module):
         self.final_layers = nn.ModuleList(nn.Conv2d(FEATURES, width, 1) for width in HEADS)
 
     def prepare(self, frames, crop=CENTRED):
-        r"""Scale the frames and cut the aligned 224 crop out; black beyond the frame's edge.
+        r"""(B, 3, S, S) in [0, 1], scaled, the aligned crop cut out: (B, 3, 224, 224).
 
-        The crop's corner is rounded towards zero to a whole pixel, as the published code does.
+        Black beyond the frame's edge; the crop's corner is rounded towards zero to a whole pixel,
+        as the published code does.
 
         Args:
-            frames: (B, 3, S, S) float RGB, [0, 1].
             crop: (scale, tx, ty), the last three of transform_params: size of the scaled frame over
                 the frame's, and the face's centre in the frame, ty counted upwards [pixels].
-
-        Returns:
-            (B, 3, 224, 224) RGB, [0, 1].
 
         Raises:
             ValueError: scale is not positive.
@@ -52,25 +49,13 @@ class Deep3D(nn.Module):
         return F.pad(frames, (-left, right, -top, bottom))  # a negative pad cuts
 
     def regress(self, crops):
-        r"""Aligned crops to coefficients.
+        r"""Aligned crops (B, 3, 224, 224), RGB in [0, 1], to coefficients (B, 257).
 
-        Args:
-            crops: (B, 3, 224, 224) RGB, [0, 1].
-
-        Returns:
-            (B, 257): id 80, exp 64, tex 80, angle 3 [rad], gamma 27, trans 3.
+        id 80, exp 64, tex 80, angle 3 [rad], gamma 27, trans 3.
         """
         features = self.backbone.features(crops)[:, :, None, None]  # (B, 2048, 1, 1)
         return torch.cat([head(features).flatten(1) for head in self.final_layers], 1)
 
     def forward(self, frames, crop=CENTRED):
-        r"""Frames to coefficients.
-
-        Args:
-            frames: (B, 3, S, S) float RGB, [0, 1].
-            crop: (scale, tx, ty) of `prepare`.
-
-        Returns:
-            (B, 257).
-        """
+        r"""Frames (B, 3, S, S) in [0, 1] to coefficients (B, 257); `crop` as prepare takes it."""
         return self.regress(self.prepare(frames, crop))

@@ -10,14 +10,7 @@ BINS = 66  # of 3 degrees each
 
 
 def degrees(logits):
-    r"""sum_i softmax(logits)_i i * 3 - 99
-
-    Args:
-        logits: (..., 66) of one angle's bins.
-
-    Returns:
-        (...) [degrees], -99..96.
-    """
+    r"""sum_i softmax(logits)_i i * 3 - 99: (..., 66) bins of one angle to (...), -99 .. 96."""
     index = torch.arange(BINS, dtype=logits.dtype, device=logits.device)
     return (logits.softmax(-1) * index).sum(-1) * 3 - 99
 
@@ -36,25 +29,11 @@ class Hopenet(ResNet50):
         self.fc_finetune = nn.Linear(FEATURES + 3, 3)
 
     def prepare(self, frames):
-        r"""Resize to 224 and standardise with ImageNet's mean and std.
-
-        Args:
-            frames: (B, 3, S, S) float RGB, [0, 1].
-
-        Returns:
-            (B, 3, 224, 224).
-        """
+        r"""(B, 3, S, S) in [0, 1] to (B, 3, 224, 224) with ImageNet's mean and std taken out."""
         return standardise(resize(frames, 224), IMAGENET_MEAN, IMAGENET_STD)
 
     def forward(self, frames):
-        r"""Yaw, pitch and roll, in Hopenet's own signs.
-
-        Args:
-            frames: (B, 3, S, S) float RGB, [0, 1].
-
-        Returns:
-            (B, 3) yaw, pitch, roll [degrees].
-        """
+        r"""Yaw, pitch and roll (B, 3) [degrees], in Hopenet's own signs, of (B, 3, S, S)."""
         features = self.features(self.prepare(frames))  # (B, 2048)
         heads = (self.fc_yaw, self.fc_pitch, self.fc_roll)
         return torch.stack([degrees(head(features)) for head in heads], 1)

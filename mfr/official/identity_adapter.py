@@ -5,13 +5,10 @@ from torch import nn
 
 
 class IdentityAdapter(nn.Module):
-    r"""V(I) / ||V(I)||, as mfr.identity.IdentityNet gives it.
+    r"""V(I) / ||V(I)||, as mfr.face.identity.IdentityNet gives it.
 
-    Ours: published features are as long as the picture is clear; motion uses only their direction,
-    and Eq. (6) would want another weight for every network.
-
-    Args:
-        network: VGGFace2 or VGGFace.
+    Published features are as long as the picture is clear; motion uses only their direction, and
+    Eq. (6) would want another weight for every network.
     """
 
     def __init__(self, network):
@@ -22,12 +19,5 @@ class IdentityAdapter(nn.Module):
         self.train(network.training)
 
     def forward(self, frames):
-        r"""The unit vector of each face.
-
-        Args:
-            frames: (B, 3, S, S) float RGB, [0, 1].
-
-        Returns:
-            (B, 2048) or (B, 4096), of Euclidean length 1.
-        """
+        r"""The unit vector (B, 2048) or (B, 4096) of each face (B, 3, S, S) in [0, 1]."""
         return F.normalize(self.network(frames), dim=1)

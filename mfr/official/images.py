@@ -12,14 +12,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 def resize(frames, size):
-    r"""Resize to size x size, bilinear with antialiasing; the right size passes untouched.
-
-    Args:
-        frames: (B, 3, S, S) float RGB, [0, 1].
-        size: side of the result [pixels].
-
-    Returns:
-        (B, 3, size, size).
+    r"""(B, 3, S, S) to (B, 3, size, size), bilinear with antialiasing; untouched where it fits.
 
     Raises:
         ValueError: frames is not a float batch of square RGB images.
@@ -34,29 +27,12 @@ def resize(frames, size):
 
 
 def centre_crop(frames, size=224):
-    r"""The middle size x size of the frames at 256 x 256.
-
-    Args:
-        frames: (B, 3, S, S) float RGB, [0, 1]; resized to 256 first where S differs.
-        size: side of the result [pixels].
-
-    Returns:
-        (B, 3, size, size).
-    """
+    r"""The middle size x size of the frames (B, 3, S, S) at 256 x 256."""
     edge = (IMAGE_SIZE - size) // 2
     return resize(frames, IMAGE_SIZE)[:, :, edge : edge + size, edge : edge + size]
 
 
 def standardise(frames, mean, std):
-    r"""(frames - mean) / std, channel by channel.
-
-    Args:
-        frames: (B, 3, height, width).
-        mean: three numbers, in the frames' channel order and units.
-        std: three numbers.
-
-    Returns:
-        (B, 3, height, width).
-    """
+    r"""(frames - mean) / std, channel by channel of (B, 3, height, width)."""
     mean, std = (frames.new_tensor(numbers).view(3, 1, 1) for numbers in (mean, std))
     return (frames - mean) / std

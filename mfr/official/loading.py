@@ -17,11 +17,7 @@ COUNTER = "num_batches_tracked"  # of batch norm; files older than torch 0.4.1 h
 def open_safely(path):
     r"""The content of a torch file, by torch's restricted reader alone: nothing in it is run.
 
-    Args:
-        path: .pt, .pth, .pkl or whatever the publisher called it.
-
-    Returns:
-        What was saved; tensors stay on disk until they are used, where the format allows it.
+    Tensors stay on disk until they are used, where the format allows it.
 
     Raises:
         ValueError: no such file, not a torch file, damaged, or it holds objects that are code.
@@ -71,14 +67,9 @@ def _is_pickle(path):
 
 
 def find_state(content, entries=()):
-    r"""The state dict inside a file's content, and where it was.
+    r"""The state dict inside a file's content, and a note such as "entry net_G_ema".
 
-    Args:
-        content: what open_safely gave.
-        entries: names under which the publisher keeps it, the best first; then the usual ones.
-
-    Returns:
-        (dict name -> tensor, note such as "entry net_G_ema, prefix module. removed").
+    `entries` are names under which the publisher keeps it, the best first.
 
     Raises:
         ValueError: there is no state dict where one can be.
@@ -102,11 +93,7 @@ def find_state(content, entries=()):
 
 
 def compare(state, expected):
-    r"""Hold every name and shape of a state dict against those of the network.
-
-    Args:
-        state: name -> tensor, of the file.
-        expected: name -> tensor (of any device, meta too), of the network.
+    r"""Hold every name and shape of a state dict against those of the network's.
 
     Raises:
         ValueError: one line with the count and the first names of what is missing, extra or
@@ -141,13 +128,7 @@ def add_counters(state, expected):
     r"""Give a file from before torch 0.4.1 the counters of batch norm that it cannot have.
 
     They count training steps and do not act here. A file that has some of them must have all.
-
-    Args:
-        state: name -> tensor, changed in place.
-        expected: name -> tensor of the network.
-
-    Returns:
-        Whether any were added.
+    Changes `state` in place; gives whether any were added.
     """
     counters = [name for name in expected if name.endswith(COUNTER)]
     if not counters or any(str(name).endswith(COUNTER) for name in state):
@@ -159,14 +140,7 @@ def add_counters(state, expected):
 def fill(build, path, entries=()):
     r"""Build a network and load a user's file into it, strictly.
 
-    Args:
-        build: a function without arguments that makes the network.
-        path: the user's file.
-        entries: names under which the publisher keeps the state dict.
-
-    Returns:
-        The network on the CPU in float32, frozen and in eval mode; `source` says which entry of
-        the file it was.
+    On the CPU in float32, frozen, in eval mode; its `source` says which entry of the file it was.
 
     Raises:
         ValueError: the file cannot be opened safely, or a name or shape is not the network's.

@@ -29,11 +29,7 @@ class MappingNet(nn.Module):
     def forward(self, windows):
         r"""out = conv(leaky(out)) + out without three frames at each end, then the average.
 
-        Args:
-            windows: (B, 73, 27), channels exp, angle, trans, crop, raw.
-
-        Returns:
-            (B, 256).
+        Raw windows (B, 73, 27), channels exp, angle, trans, crop, to (B, 256).
 
         Raises:
             ValueError: windows is not (B, 73, 27).
@@ -49,8 +45,7 @@ class MappingNet(nn.Module):
 class EditingEncoder(nn.Module):
     r"""Portrait and warped portrait to maps of 1, 1/2, 1/4 and 1/8 of their side.
 
-    Args:
-        width: channels of the first map; 64 as published.
+    `width`: channels of the first map; 64 as published.
     """
 
     def __init__(self, width):
@@ -61,13 +56,9 @@ class EditingEncoder(nn.Module):
         self.down2 = ConvBlock(4 * width, 4 * width, after=nn.AvgPool2d(2))
 
     def forward(self, images):
-        r"""The four maps.
+        r"""Portrait beside warped portrait, (B, 6, S, S) in [-1, 1], to the four maps.
 
-        Args:
-            images: (B, 6, S, S), [-1, 1], portrait and warped portrait.
-
-        Returns:
-            Four maps (B, channels, S / 2^k, S / 2^k), k = 0..3.
+        (B, channels, S / 2^k, S / 2^k), k = 0..3.
         """
         maps = [self.first(images)]
         for down in (self.down0, self.down1, self.down2):
@@ -76,11 +67,7 @@ class EditingEncoder(nn.Module):
 
 
 class EditingDecoder(nn.Module):
-    r"""Maps of the encoder and descriptor to the frame.
-
-    Args:
-        width: channels of the last map; 64 as published.
-    """
+    r"""Maps of the encoder and descriptor to the frame; `width` channels in the last map."""
 
     def __init__(self, width):
         super().__init__()
@@ -99,12 +86,7 @@ class EditingDecoder(nn.Module):
     def forward(self, maps, descriptor):
         r"""Three times two residual blocks, up, and the encoder's map added through a jump.
 
-        Args:
-            maps: four maps of EditingEncoder.
-            descriptor: (B, 256).
-
-        Returns:
-            (B, 3, S, S), (-1, 1).
+        The encoder's four maps and a descriptor (B, 256) to (B, 3, S, S) in (-1, 1).
         """
         *skips, x = maps
         for level in (2, 1, 0):
@@ -115,11 +97,7 @@ class EditingDecoder(nn.Module):
 
 
 class EditingNet(nn.Module):
-    r"""Repair of the warped portrait.
-
-    Args:
-        width: see PIRenderer.
-    """
+    r"""Repair of the warped portrait."""
 
     def __init__(self, width):
         super().__init__()
@@ -127,27 +105,15 @@ class EditingNet(nn.Module):
         self.decoder = EditingDecoder(width)
 
     def forward(self, source, warped, descriptor):
-        r"""The frame.
-
-        Args:
-            source: (B, 3, S, S), [-1, 1], the portrait.
-            warped: (B, 3, S, S), [-1, 1].
-            descriptor: (B, 256).
-
-        Returns:
-            (B, 3, S, S), (-1, 1).
-        """
+        r"""Two images (B, 3, S, S) in [-1, 1], descriptor (B, 256), to a frame in (-1, 1)."""
         return self.decoder(self.encoder(torch.cat([source, warped], 1)), descriptor)
 
 
 class PIRenderer(nn.Module):
     r"""PIRenderer's generator, `net_G_ema` of its checkpoint; 22,519,109 parameters.
 
-    Paper: Sec. 3.3, the renderer.
-
-    Args:
-        width: even, channels of the maps of full size; 64 as published, other widths are the same
-            networks with thinner maps. Descriptors keep their 256 numbers.
+    Paper: Sec. 3.3, the renderer. `width` is even, 64 as published: channels of the maps of full
+    size. Other widths are the same networks with thinner maps and the same descriptors.
     """
 
     def __init__(self, width=64):
@@ -157,14 +123,7 @@ class PIRenderer(nn.Module):
         self.editing_net = EditingNet(width)
 
     def prepare(self, portrait):
-        r"""2 portrait - 1
-
-        Args:
-            portrait: (B, 3, S, S) float RGB, [0, 1], S a multiple of 32, at least
-                64; 256 as published.
-
-        Returns:
-            (B, 3, S, S), [-1, 1].
+        r"""2 portrait - 1: float (B, 3, S, S) RGB in [0, 1], S a multiple of 32, 64 or more.
 
         Raises:
             ValueError: portrait is not a float batch of square RGB images, or S does not fit.
@@ -177,26 +136,16 @@ class PIRenderer(nn.Module):
         return 2 * portrait - 1
 
     def encode(self, source):
-        r"""What of the portrait no coefficient touches: the hourglass's first convolution.
+        r"""What of (B, 3, S, S) no coefficient touches: the hourglass's first convolution.
 
-        Args:
-            source: (B, 3, S, S), [-1, 1].
-
-        Returns:
-            (B, width / 2, S, S).
+        (B, width / 2, S, S).
         """
         return self.warpping_net.hourglass.encoder.input_layer(source)
 
     def generate(self, source, first, windows):
-        r"""Flow, warped portrait and frame, in the published network's own range.
+        r"""Flow (B, 2, S / 4, S / 4) [pixels of this grid], warped portrait and frame in [-1, 1].
 
-        Args:
-            source: (B, 3, S, S), [-1, 1].
-            first: (B, width / 2, S, S), encode(source).
-            windows: (B, 73, 27), channels exp, angle, trans, crop, raw.
-
-        Returns:
-            (B, 2, S / 4, S / 4) [pixels of this grid], (B, 3, S, S) and (B, 3, S, S), [-1, 1].
+        Source (B, 3, S, S) in [-1, 1], first = encode(source), raw windows (B, 73, 27).
         """
         descriptor = self.mapping_net(windows)  # (B, 256)
         flow = self.warpping_net(first, descriptor)
@@ -204,14 +153,9 @@ class PIRenderer(nn.Module):
         return flow, warped, self.editing_net(source, warped, descriptor)
 
     def forward(self, portrait, windows):
-        r"""The portrait moved as the middle of each window says.
+        r"""The portrait (B, 3, S, S) in [0, 1], moved as the middle of each window says, in (0, 1).
 
-        Args:
-            portrait: (B, 3, S, S) float RGB, [0, 1].
-            windows: (B, 73, 27), channels exp 64, angle 3 [rad], trans 3, crop 3, raw.
-
-        Returns:
-            (B, 3, S, S) float RGB, (0, 1).
+        Raw windows (B, 73, 27), channels exp 64, angle 3 [rad], trans 3, crop 3.
         """
         source = self.prepare(portrait)
         frame = self.generate(source, self.encode(source), windows)[2]

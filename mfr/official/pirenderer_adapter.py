@@ -12,42 +12,16 @@ import torch
 from torch import Tensor, nn
 
 from mfr.face.camera import FRAME_PARAMS
-from mfr.face.coefficients import MOTION_DIM, order_slices, reorder
+from mfr.face.coefficients import MOTION_DIM, reorder
 from mfr.official.pirenderer import WINDOW
 
 
 def semantics(motion, crop):
-    r"""Motion windows in PIRenderer's order: exp 64, angle 3, trans 3, crop 3, then time.
+    r"""Raw motion windows (B, L, 70) in PIRenderer's order, then time: (B, 73, L).
 
-    Args:
-        motion: (B, L, 70), angle, exp, trans, raw.
-        crop: (3,) or (B, 1, 3) scale, tx, ty of the portrait's transform_params.
-
-    Returns:
-        (B, 73, L).
+    Each frame is given the portrait's crop, (3,) or (B, 1, 3): scale, tx, ty.
     """
     return reorder(motion, "motion", "pirenderer", crop).transpose(1, 2)
-
-
-def match_crop_scale(source, driving):
-    r"""Another person's clip with its crop scale brought to the portrait's.
-
-    The scale (third from the end) is multiplied by source / driving at the frame that resembles
-    the portrait most: smallest 0.3 * |exp| + 0.7 * |angle|, each a mean of absolute differences,
-    which the published description leaves open.
-
-    Args:
-        source: (73,) the portrait's coefficients: exp, angle, trans, crop.
-        driving: (L, 73) of the clip.
-
-    Returns:
-        (L, 73), changed in that column alone.
-    """
-    where, away = order_slices("pirenderer"), (driving - source).abs()
-    distance = 0.3 * away[:, where["exp"]].mean(1) + 0.7 * away[:, where["angle"]].mean(1)
-    matched = driving.clone()
-    matched[:, -3] *= source[-3] / driving[distance.argmin(), -3]
-    return matched
 
 
 class Encoded(NamedTuple):
@@ -59,13 +33,7 @@ class Encoded(NamedTuple):
 
 
 class PIRendererAdapter(nn.Module):
-    r"""encode and forward of mfr.renderer.Renderer, run by PIRenderer.
-
-    Paper: Sec. 3.3.
-
-    Args:
-        network: PIRenderer.
-    """
+    r"""encode and forward of mfr.render.renderer.Renderer, run by PIRenderer (Sec. 3.3)."""
 
     reads_crop = True  # beside the coefficients, which are left in the crop's own camera
 
@@ -77,15 +45,9 @@ class PIRendererAdapter(nn.Module):
         self.train(network.training)
 
     def encode(self, portrait, coefficients=None, crop=FRAME_PARAMS[2:]):
-        r"""What is computed once a portrait; PIRenderer leaves little of it.
+        r"""What is computed once a portrait (B, 3, 256, 256); PIRenderer knows no reference.
 
-        Args:
-            portrait: (B, 3, 256, 256) in [0, 1].
-            coefficients: the portrait's own; not used, PIRenderer knows no reference.
-            crop: (scale, tx, ty), the last three of the portrait's transform_params.
-
-        Returns:
-            Encoded.
+        `crop` is (scale, tx, ty), the last three of the portrait's transform_params.
 
         Raises:
             ValueError: crop is not three numbers.
@@ -97,19 +59,13 @@ class PIRendererAdapter(nn.Module):
         return Encoded(source, self.network.encode(source), crop.expand(len(portrait), 1, 3))
 
     def forward(self, encoded, coefficients):
-        r"""One frame for each window of coefficients.
+        r"""The portrait moved as raw windows (B, 27, 70) say, or as (B, 70) held still: (B, 3, S,
+        S).
 
-        Paper: Sec. 3.3, I~_t.
-
-        Args:
-            encoded: Encoded of batch B, or of batch 1 for B frames of one portrait.
-            coefficients: (B, 27, 70), the frame in the middle; or (B, 70), standing still.
-
-        Returns:
-            (B, 3, 256, 256) in [0, 1].
+        RGB in (0, 1); the portrait's batch is one or B.
 
         Raises:
-            ValueError: the coefficients have another shape.
+            ValueError: coefficients are of another shape.
         """
         if coefficients.ndim == 2:
             coefficients = coefficients[:, None].expand(-1, WINDOW, -1)

@@ -14,23 +14,12 @@ SLOPE = 0.1  # of every leaky ReLU
 
 
 def leaky(x):
-    r"""max(x, 0.1 x)
-
-    Args:
-        x: any shape.
-
-    Returns:
-        The same shape.
-    """
+    r"""max(x, 0.1 x), any shape."""
     return F.leaky_relu(x, SLOPE)
 
 
 class AdaIN(nn.Module):
-    r"""Instance norm, scaled by 1 + gamma and shifted by beta, both read from the descriptor.
-
-    Args:
-        channels: of the maps.
-    """
+    r"""Instance norm, scaled by 1 + gamma and shifted by beta, both read from the descriptor."""
 
     def __init__(self, channels):
         super().__init__()
@@ -41,12 +30,7 @@ class AdaIN(nn.Module):
     def forward(self, x, descriptor):
         r"""(x - mean) / std * (1 + gamma) + beta, mean and std over positions.
 
-        Args:
-            x: (B, channels, height, width).
-            descriptor: (B, 256).
-
-        Returns:
-            (B, channels, height, width).
+        x (B, channels, height, width), descriptor (B, 256).
         """
         hidden = self.mlp_shared(descriptor)  # (B, 128)
         gamma = self.mlp_gamma(hidden)[:, :, None, None]
@@ -55,11 +39,7 @@ class AdaIN(nn.Module):
 
 
 class LayerNorm(nn.Module):
-    r"""Layer norm over channels and positions together, with a scale and shift per channel.
-
-    Args:
-        channels: of the maps.
-    """
+    r"""Layer norm over channels and positions together, with a scale and shift per channel."""
 
     def __init__(self, channels):
         super().__init__()
@@ -67,24 +47,12 @@ class LayerNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels, 1, 1))
 
     def forward(self, x):
-        r"""(x - mean) / std * weight + bias
-
-        Args:
-            x: (B, channels, height, width).
-
-        Returns:
-            (B, channels, height, width).
-        """
+        r"""(x - mean) / std * weight + bias, x (B, channels, height, width)."""
         return F.layer_norm(x, x.shape[1:]) * self.weight + self.bias
 
 
 class EncoderBlock(nn.Module):
-    r"""Half the size: AdaIN, leaky, 4x4 convolution with stride 2; AdaIN, leaky, 3x3.
-
-    Args:
-        inputs: channels.
-        outputs: channels.
-    """
+    r"""Half the size: AdaIN, leaky, 4x4 convolution with stride 2; AdaIN, leaky, 3x3."""
 
     def __init__(self, inputs, outputs):
         super().__init__()
@@ -94,26 +62,13 @@ class EncoderBlock(nn.Module):
         self.conv_1 = nn.Conv2d(outputs, outputs, 3, padding=1)
 
     def forward(self, x, descriptor):
-        r"""conv_1(leaky(norm_1(conv_0(leaky(norm_0(x))))))
-
-        Args:
-            x: (B, inputs, height, width), even sizes.
-            descriptor: (B, 256).
-
-        Returns:
-            (B, outputs, height / 2, width / 2).
-        """
+        r"""(B, inputs, height, width), even sizes, to (B, outputs, height / 2, width / 2)."""
         x = self.conv_0(leaky(self.norm_0(x, descriptor)))
         return self.conv_1(leaky(self.norm_1(x, descriptor)))
 
 
 class DecoderBlock(nn.Module):
-    r"""Twice the size: a residual branch of two convolutions beside a convolved shortcut.
-
-    Args:
-        inputs: channels.
-        outputs: channels.
-    """
+    r"""Twice the size: a residual branch of two convolutions beside a convolved shortcut."""
 
     def __init__(self, inputs, outputs):
         super().__init__()
@@ -127,15 +82,7 @@ class DecoderBlock(nn.Module):
         self.conv_s = nn.ConvTranspose2d(inputs, outputs, 3, **double)
 
     def forward(self, x, descriptor):
-        r"""conv_s(leaky(norm_s(x))) + conv_1(leaky(norm_1(conv_0(leaky(norm_0(x))))))
-
-        Args:
-            x: (B, inputs, height, width).
-            descriptor: (B, 256).
-
-        Returns:
-            (B, outputs, 2 height, 2 width).
-        """
+        r"""(B, inputs, height, width) to (B, outputs, 2 height, 2 width)."""
         shortcut = self.conv_s(leaky(self.norm_s(x, descriptor)))
         x = self.conv_0(leaky(self.norm_0(x, descriptor)))
         return shortcut + self.conv_1(leaky(self.norm_1(x, descriptor)))
@@ -144,11 +91,8 @@ class DecoderBlock(nn.Module):
 class ResidualBlock(nn.Module):
     r"""x + norm2(conv2(x)): as published, `conv1` and `norm1` exist and do nothing.
 
-    The published block overwrites what they give, so running them would change the time and not
-    the picture; they are kept for the names of the checkpoint alone.
-
-    Args:
-        channels: of the maps.
+    The published block overwrites what they give, so running them would change the time and not the
+    picture; they are kept for the names of the checkpoint alone.
     """
 
     def __init__(self, channels):
@@ -159,27 +103,14 @@ class ResidualBlock(nn.Module):
         self.norm2 = AdaIN(channels)
 
     def forward(self, x, descriptor):
-        r"""x + norm2(conv2(x), descriptor)
-
-        Args:
-            x: (B, channels, height, width).
-            descriptor: (B, 256).
-
-        Returns:
-            (B, channels, height, width).
-        """
+        r"""x + norm2(conv2(x), descriptor), x (B, channels, height, width), descriptor (B, 256)."""
         return x + self.norm2(self.conv2(x), descriptor)
 
 
 class ConvBlock(nn.Module):
     r"""A convolution, LayerNorm and leaky ReLU under the name `model`, and a change of size.
 
-    Args:
-        inputs: channels.
-        outputs: channels.
-        kernel: side of the convolution, which keeps the size [pixels].
-        before: None, or what is applied first (nearest x2).
-        after: None, or what is applied last (average over 2x2).
+    `before` is applied first (nearest x2), `after` last (average over 2x2).
     """
 
     def __init__(self, inputs, outputs, kernel=3, before=None, after=None):
@@ -190,12 +121,5 @@ class ConvBlock(nn.Module):
         self.after = after or nn.Identity()
 
     def forward(self, x):
-        r"""after(leaky(norm(conv(before(x)))))
-
-        Args:
-            x: (B, inputs, height, width).
-
-        Returns:
-            (B, outputs, height or half or double, the same of width).
-        """
+        r"""(B, inputs, height, width) to `outputs` channels of the same, half or double size."""
         return self.after(self.model(self.before(x)))

@@ -13,8 +13,7 @@ from mfr.official.pirenderer_blocks import SLOPE, DecoderBlock, EncoderBlock, La
 class HourglassEncoder(nn.Module):
     r"""Portrait to maps of 1/2 ... 1/32 of its side.
 
-    Args:
-        width: twice the channels of the first map; 64 as published.
+    `width` is twice the channels of the first map; 64 as published.
     """
 
     def __init__(self, width):
@@ -25,14 +24,10 @@ class HourglassEncoder(nn.Module):
             setattr(self, f"encoder{index}", EncoderBlock(inputs, outputs))
 
     def forward(self, first, descriptor):
-        r"""The outputs of the five encoder blocks.
+        r"""The outputs of the five encoder blocks, (B, channels, S / 2^k, S / 2^k), k = 1..5.
 
-        Args:
-            first: (B, width / 2, S, S), input_layer of the portrait, which no coefficient touches.
-            descriptor: (B, 256).
-
-        Returns:
-            Five maps (B, channels, S / 2^k, S / 2^k), k = 1..5.
+        `first` is input_layer of the portrait, (B, width / 2, S, S), which no coefficient touches;
+        the descriptor is (B, 256).
         """
         maps, x = [], first
         for index in range(5):
@@ -42,11 +37,7 @@ class HourglassEncoder(nn.Module):
 
 
 class HourglassDecoder(nn.Module):
-    r"""Maps of the encoder to one at a quarter of the portrait's side.
-
-    Args:
-        width: 64 as published.
-    """
+    r"""Maps of the encoder to one at a quarter of the portrait's side."""
 
     def __init__(self, width):
         super().__init__()
@@ -57,12 +48,7 @@ class HourglassDecoder(nn.Module):
     def forward(self, maps, descriptor):
         r"""Up three times, each time with the encoder's map of that size behind it.
 
-        Args:
-            maps: five maps of HourglassEncoder.
-            descriptor: (B, 256).
-
-        Returns:
-            (B, 4 width, S / 4, S / 4).
+        Five maps and a descriptor (B, 256) to (B, 4 width, S / 4, S / 4).
         """
         *skips, x = maps
         for decoder in (self.decoder4, self.decoder3, self.decoder2):
@@ -71,11 +57,7 @@ class HourglassDecoder(nn.Module):
 
 
 class WarpingNet(nn.Module):
-    r"""Portrait and descriptor to a flow.
-
-    Args:
-        width: see PIRenderer.
-    """
+    r"""Portrait and descriptor to a flow."""
 
     def __init__(self, width):
         super().__init__()
@@ -86,32 +68,21 @@ class WarpingNet(nn.Module):
         self.flow_out = nn.Sequential(LayerNorm(4 * width), nn.LeakyReLU(SLOPE), to_flow)
 
     def forward(self, first, descriptor):
-        r"""The flow.
+        r"""The flow (B, 2, S / 4, S / 4), x and y [pixels of this grid].
 
-        Args:
-            first: (B, width / 2, S, S), input_layer of the portrait.
-            descriptor: (B, 256).
-
-        Returns:
-            (B, 2, S / 4, S / 4) x and y [pixels of this grid].
+        `first` is input_layer of the portrait, (B, width / 2, S, S); the descriptor is (B, 256).
         """
         maps = self.hourglass.encoder(first, descriptor)
         return self.flow_out(self.hourglass.decoder(maps, descriptor))
 
 
 def warp(source, flow):
-    r"""Sample the source where the flow says, as the published weights were trained.
+    r"""Sample the source (B, 3, S, S) where the flow (B, 2, height, width) says.
 
-    The flow is divided as if the grid's corners were pixel centres (2 / (w - 1)) and sampled as if
-    they were pixel edges, so a zero flow is NOT the identity: it magnifies a little about the
-    centre and darkens the rim. The weights know this and need it.
-
-    Args:
-        source: (B, 3, S, S).
-        flow: (B, 2, height, width) x and y [pixels of its own grid].
-
-    Returns:
-        (B, 3, S, S); zeros are sampled beyond the edge.
+    As the published weights were trained: the flow, x and y [pixels of its own grid], is divided as
+    if the grid's corners were pixel centres (2 / (w - 1)) and sampled as if they were pixel edges,
+    so a zero flow is NOT the identity: it magnifies a little about the centre and darkens the rim.
+    The weights know this and need it. Zeros are sampled beyond the edge.
     """
     height, width = flow.shape[2:]
     scale = flow.new_tensor([2 / (width - 1), 2 / (height - 1)]).view(2, 1, 1)

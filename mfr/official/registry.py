@@ -95,17 +95,7 @@ def _entry(kind):
 
 
 def expected(kind):
-    r"""What a file must hold: name -> shape, in the network's order.
-
-    Args:
-        kind: pirenderer | deep3d | vggface2 | vggface | vgg19 | hopenet.
-
-    Returns:
-        dict of str -> tuple.
-
-    Raises:
-        ValueError: the kind is unknown.
-    """
+    r"""What a file must hold: name -> shape, in the network's order."""
     entry = _entry(kind)
     with torch.device("meta"):
         state = entry.build().state_dict()
@@ -113,22 +103,11 @@ def expected(kind):
 
 
 def load(kind, path):
-    r"""A network with a user's published weights, ready to stand in for ours.
+    r"""A network with a user's published weights, ready to stand in for ours: CPU, frozen, eval.
 
-    A renderer has `encode` and `forward` of mfr.renderer.Renderer; a reconstruction and an
-    identity network map frames (B, 3, 256, 256) to (B, 257) or vectors of length 1. `kind` is its
-    kind; `source` says which entry of the file was used.
-
-    Args:
-        kind: pirenderer | deep3d | vggface2 | vggface | vgg19 | hopenet.
-        path: the file, opened safely and loaded strictly.
-
-    Returns:
-        The module on the CPU, frozen, in eval mode.
-
-    Raises:
-        ValueError: the kind is unknown, or the file is missing, unsafe, damaged or of another
-            network.
+    A renderer has `encode` and `forward` of mfr.render.renderer.Renderer; a reconstruction and an
+    identity network map frames (B, 3, 256, 256) to (B, 257) or vectors of length 1. Raises
+    ValueError where the file is missing, unsafe, damaged or of another network.
     """
     entry = _entry(kind)
     network = fill(entry.build, path, entry.entries)
@@ -138,14 +117,7 @@ def load(kind, path):
 
 
 def choose(part, text):
-    r"""The network that KIND=FILE of a command line puts in the place of one of ours.
-
-    Args:
-        part: renderer | identity | reconstruction, the name of the option.
-        text: as typed, "vggface2=FILE".
-
-    Returns:
-        As `load`; None where nothing was typed.
+    r"""The network that "KIND=FILE" of option --`part` puts in the place of ours, or None.
 
     Raises:
         ValueError: it is not KIND=FILE, the kind cannot stand there, or `load` refuses the file.

@@ -15,14 +15,8 @@ FEATURES = 2048
 class Bottleneck(nn.Module):
     r"""1x1, 3x3 and 1x1 convolutions, each normalised, around a shortcut.
 
-    Ours: `stride_first` puts the stride into the first 1x1 (Caffe) instead of the 3x3
-    (torchvision). The shapes of the weights do not show which, the output does.
-
-    Args:
-        channels: of the input.
-        width: inner channels.
-        stride: 1 or 2.
-        stride_first: Caffe's place of the stride.
+    `stride_first` puts the stride into the first 1x1 (Caffe) instead of the 3x3 (torchvision). The
+    shapes of the weights do not show which, the output does.
     """
 
     def __init__(self, channels, width, stride, stride_first):
@@ -41,13 +35,8 @@ class Bottleneck(nn.Module):
             self.downsample = nn.Identity()
 
     def forward(self, x):
-        r"""relu(shortcut(x) + bn3(conv3(relu(bn2(conv2(relu(bn1(conv1(x)))))))))
-
-        Args:
-            x: (B, channels, height, width).
-
-        Returns:
-            (B, 4 * width, height / stride, width / stride), rounded up.
+        r"""(B, channels, height, width) to (B, 4 * width, height / stride, width / stride), rounded
+        up.
         """
         out = F.relu(self.bn1(self.conv1(x)))
         out = F.relu(self.bn2(self.conv2(out)))
@@ -57,10 +46,9 @@ class Bottleneck(nn.Module):
 class ResNet50(nn.Module):
     r"""ResNet-50 without a head: images to the average-pooled feature.
 
-    Args:
-        stride_first: the stride of a stage sits in its first 1x1 convolution (Caffe style).
-        ceil_pool: the first pooling has no padding and rounds its size up (Caffe style), instead
-            of padding by one and rounding down; from 112 pixels both give 56, shifted by one.
+    Caffe style: `stride_first`, see Bottleneck; `ceil_pool`, the first pooling has no padding and
+    rounds its size up, instead of padding by one and rounding down; from 112 pixels both give 56,
+    shifted by one.
     """
 
     def __init__(self, stride_first=False, ceil_pool=False):
@@ -78,25 +66,11 @@ class ResNet50(nn.Module):
             setattr(self, f"layer{stage + 1}", nn.Sequential(*blocks))
 
     def features(self, x):
-        r"""Prepared images to the average over positions of the last stage.
-
-        Args:
-            x: (B, 3, 224, 224), prepared as the network's own `prepare` does.
-
-        Returns:
-            (B, 2048).
-        """
+        r"""(B, 3, 224, 224), as the network's own `prepare` gives it, to (B, 2048)."""
         x = self.pool(F.relu(self.bn1(self.conv1(x))))  # (B, 64, 56, 56)
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))  # (B, 2048, 7, 7)
         return x.mean((2, 3))
 
     def pool(self, x):
-        r"""The first max-pooling, 3x3 with stride 2.
-
-        Args:
-            x: (B, 64, height, width).
-
-        Returns:
-            (B, 64, height / 2, width / 2).
-        """
+        r"""The first max-pooling, 3x3 with stride 2, of (B, 64, height, width)."""
         return F.max_pool2d(x, 3, 2, padding=int(not self.ceil_pool), ceil_mode=self.ceil_pool)

@@ -9,13 +9,7 @@ CHANNELS = (64, 128, 256, 512, 512)  # a block
 
 
 def attach(module, name, child):
-    r"""Make `child` the submodule of `module` with a dotted name, with containers on the way.
-
-    Args:
-        module: where the name starts.
-        name: "conv1_1" or "features.0".
-        child: the layer.
-    """
+    r"""Make `child` the submodule of `module` with a dotted name, with containers on the way."""
     *containers, last = name.split(".")
     for container in containers:
         if container not in module._modules:
@@ -27,10 +21,7 @@ def attach(module, name, child):
 class VGG(nn.Module):
     r"""3x3 convolutions in five blocks with ReLU after each, 2x2 max-pooling after each block.
 
-    Args:
-        names: five tuples: the names of each block's convolutions.
-        heads: the names of the three linear layers.
-        classes: outputs of the last linear layer.
+    `names`: of each block's convolutions; `heads`: of the three linear layers.
     """
 
     def __init__(self, names, heads, classes):
@@ -46,15 +37,7 @@ class VGG(nn.Module):
             attach(self, name, nn.Linear(inputs, outputs))
 
     def convolve(self, x, names):
-        r"""The named layers in order, each with its ReLU.
-
-        Args:
-            x: (B, channels before, height, width), or (B, features) for linear layers.
-            names: of layers that follow one another.
-
-        Returns:
-            As x, with the last layer's channels.
-        """
+        r"""The named layers, one after the other, each with its ReLU; x (B, channels, ...)."""
         for name in names:
             x = F.relu(self.get_submodule(name)(x))
         return x
@@ -62,11 +45,8 @@ class VGG(nn.Module):
     def maps(self, x):
         r"""relu1_1, relu2_1, relu3_1, relu4_1 and relu5_1; nothing is run beyond the last.
 
-        Args:
-            x: (B, 3, height, width), prepared, at least 16 pixels a side.
-
-        Returns:
-            Five tensors (B, channels, height / 2^k, width / 2^k), k = 0..4.
+        From prepared (B, 3, height, width), sides of 16 pixels and more, to five maps (B, channels,
+        height / 2^k, width / 2^k), k = 0..4.
         """
         maps, rest = [], ()
         for first, *others in self.names:
@@ -77,14 +57,7 @@ class VGG(nn.Module):
         return maps
 
     def descriptor(self, x):
-        r"""Prepared images to the second linear layer, after its ReLU.
-
-        Args:
-            x: (B, 3, 224, 224).
-
-        Returns:
-            (B, 4096).
-        """
+        r"""Prepared (B, 3, 224, 224) to the second linear layer after its ReLU, (B, 4096)."""
         for names in self.names:
             x = F.max_pool2d(self.convolve(x, names), 2)
         return self.convolve(x.flatten(1), self.heads[:2])  # from (B, 25088)
@@ -93,7 +66,7 @@ class VGG(nn.Module):
 class VGGFace(VGG):
     r"""VGG-Face (Parkhi et al. 2015), VGG-16, names of `vgg_face_dag`; 2622 people.
 
-    Ours: the vector is `fc7` after its ReLU, the layer that face verification uses.
+    The vector is `fc7` after its ReLU, the layer that face verification uses.
     """
 
     MEAN = (129.1863, 104.7624, 93.5940)  # RGB, of pixels on 0..255
@@ -106,24 +79,12 @@ class VGGFace(VGG):
         super().__init__(names, ("fc6", "fc7", "fc8"), self.PEOPLE)
 
     def prepare(self, frames):
-        r"""Middle 224 of 256 pixels, 0..255, red first, minus the mean; std is 1.
-
-        Args:
-            frames: (B, 3, S, S) float RGB, [0, 1].
-
-        Returns:
-            (B, 3, 224, 224) RGB.
-        """
+        r"""Middle 224 of 256 pixels, 0..255, red first, minus the mean: (B, 3, 224, 224)."""
         return standardise(255 * centre_crop(frames), self.MEAN, (1.0, 1.0, 1.0))
 
     def forward(self, frames):
-        r"""V(frames), the fc7 descriptor.
-
-        Args:
-            frames: (B, 3, S, S) float RGB, [0, 1].
-
-        Returns:
-            (B, 4096), not normalised, >= 0.
+        r"""V(frames), the fc7 descriptor (B, 4096), not normalised, >= 0, of (B, 3, S, S) in [0,
+        1].
         """
         return self.descriptor(self.prepare(frames))
 
@@ -142,23 +103,9 @@ class VGG19(VGG):
         super().__init__(names, ("classifier.0", "classifier.3", "classifier.6"), self.CLASSES)
 
     def prepare(self, frames):
-        r"""Standardise with ImageNet's mean and std; any size stays.
-
-        Args:
-            frames: (B, 3, height, width) float RGB, [0, 1].
-
-        Returns:
-            (B, 3, height, width).
-        """
+        r"""(B, 3, height, width) in [0, 1] without ImageNet's mean and std; any size stays."""
         return standardise(frames, IMAGENET_MEAN, IMAGENET_STD)
 
     def forward(self, frames):
-        r"""The feature maps of the perceptual and style terms.
-
-        Args:
-            frames: (B, 3, height, width) float RGB, [0, 1], at least 16 pixels a side.
-
-        Returns:
-            Five tensors: relu1_1, relu2_1, relu3_1, relu4_1, relu5_1.
-        """
+        r"""relu1_1, relu2_1, relu3_1, relu4_1, relu5_1 of (B, 3, height, width) in [0, 1]."""
         return self.maps(self.prepare(frames))

@@ -23,25 +23,12 @@ class VGGFace2(ResNet50):
         self.fc = nn.Linear(FEATURES, PEOPLE)
 
     def prepare(self, frames):
-        r"""Middle 224 of 256 pixels, 0..255, blue first, minus the mean; std is 1.
+        r"""Middle 224 of 256 pixels, 0..255, blue first, minus the mean: (B, 3, 224, 224).
 
-        Ours: the crop is the one of the published evaluation (224 of a shorter side of 256).
-
-        Args:
-            frames: (B, 3, S, S) float RGB, [0, 1].
-
-        Returns:
-            (B, 3, 224, 224) BGR.
+        The crop is the one of the published evaluation (224 of a shorter side of 256).
         """
         return standardise(255 * centre_crop(frames).flip(1), MEAN, (1.0, 1.0, 1.0))
 
     def forward(self, frames):
-        r"""V(frames), the average-pooled feature.
-
-        Args:
-            frames: (B, 3, S, S) float RGB, [0, 1].
-
-        Returns:
-            (B, 2048), not normalised, >= 0.
-        """
+        r"""V(frames), the average-pooled feature (B, 2048), >= 0, of (B, 3, S, S) in [0, 1]."""
         return self.features(self.prepare(frames))

@@ -48,24 +48,36 @@ def load(path, stage, device="cpu"):
             that this version does not know.
     """
     path = existing(path, f"{stage} weights")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch warns about foreign files before it refuses
-            content = torch.load(path, map_location=device, weights_only=True)
-    except Exception as error:  # a damaged file makes torch raise almost anything
-        raise ValueError(
-            f"{path}: cannot be opened safely as a checkpoint (damaged, or it holds "
-            "objects other than tensors, numbers and strings)"
-        ) from error
-    found = content.get("format") if isinstance(content, dict) else type(content).__name__
-    if found != FORMAT:
-        raise ValueError(f"{path}: format {found!r}; a checkpoint of train_mfr.py has {FORMAT!r}")
+    content = open_format(path, "checkpoint of train_mfr.py", FORMAT, device)
     if content["stage"] != stage:
         raise ValueError(f"{path}: holds the stage {content['stage']!r}; {stage!r} is needed")
     try:
         content["config"] = STAGES[stage](**content["config"])
     except TypeError as error:
         raise ValueError(f"{path}: its config does not fit this version ({error})") from error
+    return content
+
+
+def open_format(path, kind, wanted, device="cpu"):
+    r"""The dict in a file of ours, opened without executing anything that is in it.
+
+    `kind` says in messages what it should have been.
+
+    Raises:
+        ValueError: the file is damaged, holds objects, or its `format` is not `wanted`.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns about foreign files before it refuses
+            content = torch.load(path, map_location=device, weights_only=True)
+    except Exception as error:  # a damaged file makes torch raise almost anything
+        raise ValueError(
+            f"{path}: cannot be opened safely as a {kind} (damaged, or it holds "
+            "objects other than tensors, numbers and strings)"
+        ) from error
+    named = content.get("format") if isinstance(content, dict) else type(content).__name__
+    if named != wanted:
+        raise ValueError(f"{path}: format {named!r}; a {kind} has {wanted!r}")
     return content
 
 

@@ -1,8 +1,8 @@
-r"""From a release on disk to the folder that mfr.data reads.
+r"""From a release on disk to the folder that mfr.files.vico reads.
 
-Oracles: a moving square whose place is known before and after the crop; mfr.camera's own
+Oracles: a moving square whose place is known before and after the crop; mfr.face.camera's own
 projection, which must show a point at the same pixel before and after; a line sampled at two rates;
-mfr.data.read_clips, which must accept what was written.
+mfr.files.vico.read_clips, which must accept what was written.
 """
 
 import csv
@@ -11,9 +11,7 @@ import os
 import numpy as np
 import pytest
 
-from data_tools.prepare_vico import files as prepare_vico_files
-from data_tools.prepare_vico import prepare as prepare_vico
-from data_tools.prepare_vico import table as prepare_vico_table
+from data_tools.prepare_vico import files, prepare, table
 from mfr.face import camera, coefficients
 from mfr.files import media
 from mfr.files.vico import read_clips
@@ -37,7 +35,7 @@ def test_columns_are_found_by_name_and_values_are_cleaned(tmp_path):
         " Data_Split ,speaker_id,listener_id,speaker,listener,audio,Attitude",
         "test_ood,3.0,12.0,s1.mp4,l1.mp4,a1.wav,Positive",
     )
-    rows, problems = prepare_vico_table.read_table(path, prepare_vico_table.kind_of(path))
+    rows, problems = table.read_table(path, table.kind_of(path))
     assert problems == []
     assert rows[0][1:] == ("positive", "a1", "l1", "s1", "12", "3", "ood")
     assert rows[0].place == "RLD_data.csv, row 2"
@@ -45,8 +43,8 @@ def test_columns_are_found_by_name_and_values_are_cleaned(tmp_path):
 
 def test_table_without_a_header_is_read_by_position(tmp_path):
     path = write_csv(tmp_path / "x.csv", "neutral,a,l,s,1,2,train", "negative,b,m,t,3,4,test")
-    assert prepare_vico_table.kind_of(path) == "project"
-    rows, _ = prepare_vico_table.read_table(path, "project")
+    assert table.kind_of(path) == "project"
+    rows, _ = table.read_table(path, "project")
     assert [row.audio for row in rows] == ["a", "b"]
     assert rows[0].place == "x.csv, row 1"
 
@@ -55,9 +53,9 @@ def test_challenge_tables_take_their_split_from_their_names(tmp_path):
     for name in ("train", "test", "ood"):
         write_csv(tmp_path / f"{name}.csv", "video_id,uuid,speaker_id,listener_id", f"v,{name},1,2")
     write_csv(tmp_path / "notes.csv", "a,b", "1,2")
-    tables, kind = prepare_vico_table.find_tables(tmp_path)
+    tables, kind = table.find_tables(tmp_path)
     assert kind == "challenge" and [p.name for p in tables] == ["ood.csv", "test.csv", "train.csv"]
-    rows = [prepare_vico_table.read_table(path, kind)[0][0] for path in tables]
+    rows = [table.read_table(path, kind)[0][0] for path in tables]
     assert [row.split for row in rows] == ["ood", "test", "train"]
     assert rows[2][1:5] == ("", "train", "train.listener", "train.speaker")
 
@@ -73,16 +71,16 @@ def test_challenge_tables_take_their_split_from_their_names(tmp_path):
 )
 def test_rows_that_make_no_sense_are_named(tmp_path, line, message):
     path = write_csv(tmp_path / "RLD_data.csv", HEADER, line)
-    rows, problems = prepare_vico_table.read_table(path, "project")
+    rows, problems = table.read_table(path, "project")
     assert rows == [] and message in problems[0]
 
 
 def test_folder_without_a_table_is_refused(tmp_path):
     write_csv(tmp_path / "other.csv", "a,b")
     with pytest.raises(ValueError, match="no table of a ViCo .*other.csv.* attitude, audio"):
-        prepare_vico_table.read_release(tmp_path)
+        table.read_release(tmp_path)
     with pytest.raises(ValueError, match="nowhere: no such folder"):
-        prepare_vico_table.read_release(tmp_path, more=[tmp_path / "nowhere"])
+        table.read_release(tmp_path, more=[tmp_path / "nowhere"])
 
 
 def test_files_are_found_by_name_wherever_they_lie(tmp_path):
@@ -96,9 +94,9 @@ def test_files_are_found_by_name_wherever_they_lie(tmp_path):
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
-    files, twice = prepare_vico_table.index_files([tmp_path])
-    assert files["video"] == {"u.listener": tmp_path / "b/u.listener.mp4"}
-    assert set(files["sound"]) == {"u"} and set(files["coefficients"]) == {"u.listener"}
+    indexed, twice = table.index_files([tmp_path])
+    assert indexed["video"] == {"u.listener": tmp_path / "b/u.listener.mp4"}
+    assert set(indexed["sound"]) == {"u"} and set(indexed["coefficients"]) == {"u.listener"}
     assert len(twice) == 1 and "videos/test/u.listener.mp4: the name occurs twice" in twice[0]
 
 
@@ -108,19 +106,19 @@ def test_files_are_found_by_name_wherever_they_lie(tmp_path):
 def test_line_stays_a_line_at_30_a_second():
     for fps in (25.0, 24.0, 50.0, 29.97):
         seconds = (np.arange(101) + 0.5) / fps
-        found = prepare_vico_files.resample(np.stack([seconds, 3 - seconds], 1), fps)
+        found = files.resample(np.stack([seconds, 3 - seconds], 1), fps)
         assert len(found) == round(101 * 30 / fps)
         expected = ((np.arange(len(found)) + 0.5) / 30).clip(seconds[0], seconds[-1])
         np.testing.assert_allclose(found[:, 0], expected, atol=1e-12)
         np.testing.assert_allclose(found[:, 1], 3 - expected, atol=1e-12)
-    assert prepare_vico_files.resample(np.ones((1, 2)), 60).shape == (1, 2)
+    assert files.resample(np.ones((1, 2)), 60).shape == (1, 2)
 
 
 def test_rate_is_the_one_that_explains_the_number_of_rows():
     info = media.MediaInfo(10.0, 25.0, (256, 256), True, False)
-    assert prepare_vico_files.rate_of(250, info) == 25
-    assert prepare_vico_files.rate_of(251, info) == 25
-    assert prepare_vico_files.rate_of(299, info) == 30
+    assert files.rate_of(250, info) == 25
+    assert files.rate_of(251, info) == 25
+    assert files.rate_of(299, info) == 30
 
 
 def test_point_of_the_face_lands_on_the_same_pixel_after_the_crop():
@@ -129,11 +127,11 @@ def test_point_of_the_face_lands_on_the_same_pixel_after_the_crop():
     params = np.array([[*size, 0.72, 400.3, 250.9]] * 3)
     points = rng.uniform(20, 200, size=(3, 7, 2))  # of the 224 crop, v upwards
     u, v = np.moveaxis(camera.crop_to_frame(points, params), -1, 0)
-    left, top, side = box = prepare_vico_files.face_box(params, size)
+    left, top, side = box = files.face_box(params, size)
     assert side == 356 and left + side <= 720 and top + side <= 576
     expected_u = (u - left) * 256 / side
     expected_v = (v - (576 - top - side)) * 256 / side  # v counts from the lower edge
-    moved = prepare_vico_files.params_in_box(params, size, box)
+    moved = files.params_in_box(params, size, box)
     found = camera.crop_to_frame(points, moved)
     np.testing.assert_allclose(found[..., 0], expected_u, atol=1e-9)
     np.testing.assert_allclose(found[..., 1], expected_v, atol=1e-9)
@@ -143,7 +141,7 @@ def test_point_of_the_face_lands_on_the_same_pixel_after_the_crop():
 
 def test_box_stays_inside_the_picture():
     for x, y, scale in ((5, 5, 1), (315, 235, 1), (160, 120, 0.1)):
-        left, top, side = prepare_vico_files.face_box([[320, 240, scale, x, y]], (320, 240))
+        left, top, side = files.face_box([[320, 240, scale, x, y]], (320, 240))
         assert 0 <= left <= 320 - side and 0 <= top <= 240 - side and side <= 240
 
 
@@ -178,8 +176,8 @@ def prepared(tmp_path_factory):
     root = tmp_path_factory.mktemp("release")
     speaking_folder(root / "src")
     words = [str(root / "src"), "--out", str(root / "out")]
-    options = prepare_vico.parser().parse_args(words)
-    return root, prepare_vico.prepare(options)
+    options = prepare.parser().parse_args(words)
+    return root, prepare.prepare(options)
 
 
 def test_what_was_written_is_what_training_reads(prepared):
@@ -217,7 +215,7 @@ def test_second_call_changes_nothing(prepared):
     root, _ = prepared
     before = {p: p.stat().st_mtime_ns for p in (root / "out").rglob("*.m*")}
     words = [str(root / "src"), "--out", str(root / "out")]
-    prepare_vico.prepare(prepare_vico.parser().parse_args(words))
+    prepare.prepare(prepare.parser().parse_args(words))
     assert {p: p.stat().st_mtime_ns for p in (root / "out").rglob("*.m*")} == before
 
 
@@ -225,7 +223,7 @@ def test_check_writes_nothing_and_counts_problems(prepared, tmp_path, capsys):
     root, _ = prepared
     words = [str(root / "src"), "--out", str(tmp_path / "o"), "--check"]
     with pytest.raises(SystemExit) as stopped:
-        prepare_vico.main(words)
+        prepare.main(words)
     assert stopped.value.code == 1 and not (tmp_path / "o").exists()
     text = capsys.readouterr().out
     assert "2 usable rows, project release" in text and "complete  1 rows" in text
@@ -234,7 +232,7 @@ def test_check_writes_nothing_and_counts_problems(prepared, tmp_path, capsys):
 
 def test_release_that_is_right_is_linked_and_frame_camera_is_mfrs(vico_folder, tmp_path):
     words = [str(vico_folder), "--out", str(tmp_path / "o")]
-    problems = prepare_vico.prepare(prepare_vico.parser().parse_args(words))
+    problems = prepare.prepare(prepare.parser().parse_args(words))
     assert not [line for line in problems if "no " in line]
     clips, ours = read_clips(vico_folder), read_clips(tmp_path / "o")
     assert [c.audio.stem for c in clips] == [c.audio.stem for c in ours]
@@ -245,7 +243,7 @@ def test_release_that_is_right_is_linked_and_frame_camera_is_mfrs(vico_folder, t
     params = np.array([[256, 256, 1.07, 120, 133]] * 50)
     source = tmp_path / "s.mat"
     coefficients.save_mat(source, np.ones((50, 257)), params)
-    prepare_vico_files.convert_coefficients(source, target, info, None, True)
+    files.convert_coefficients(source, target, info, None, True)
     found, new = coefficients.load_mat(target)
     expected = camera.to_frame_camera(np.ones((50, 257)), params.astype(float))
     np.testing.assert_allclose(found, expected, atol=1e-6)
@@ -264,7 +262,7 @@ def test_challenge_release_without_attitudes_keeps_its_training_rows(vico_folder
                 os.link(vico_folder / kind / f"c{number}_{role}.{suffix}", target)
         os.link(vico_folder / "audios" / f"c{number}.wav", source / f"{uuid}.wav")
     words = [str(source), "--out", str(tmp_path / "o")]
-    problems = prepare_vico.prepare(prepare_vico.parser().parse_args(words))
+    problems = prepare.prepare(prepare.parser().parse_args(words))
     assert "without attitudes only the training rows can be read; 1 are left out" in problems
     (clip,) = read_clips(tmp_path / "o")
     assert clip.attitude == "" and clip.audio.stem == "u0"
@@ -280,8 +278,8 @@ def test_missing_coefficients_are_reconstructed(vico_folder, tmp_path):
         os.link(vico_folder / name, source / name)
     words = [str(source), "--out", str(tmp_path / "o")]
     with pytest.raises(ValueError, match="no row has all its files"):
-        prepare_vico.prepare(prepare_vico.parser().parse_args(words))
-    prepare_vico.prepare(prepare_vico.parser().parse_args([*words, "--reconstruct"]))
+        prepare.prepare(prepare.parser().parse_args(words))
+    prepare.prepare(prepare.parser().parse_args([*words, "--reconstruct"]))
     (clip,) = read_clips(tmp_path / "o")
     assert coefficients.load_mat(clip.listener_mat)[0].shape == (50, 257)
 
@@ -289,7 +287,7 @@ def test_missing_coefficients_are_reconstructed(vico_folder, tmp_path):
 def test_out_inside_the_source_is_refused(vico_folder):
     words = [str(vico_folder), "--out", str(vico_folder / "new")]
     with pytest.raises(ValueError, match="new: allowed: a folder apart from"):
-        prepare_vico.prepare(prepare_vico.parser().parse_args(words))
+        prepare.prepare(prepare.parser().parse_args(words))
 
 
 def test_damaged_file_is_named_and_the_others_are_kept(vico_folder, tmp_path):
@@ -303,6 +301,6 @@ def test_damaged_file_is_named_and_the_others_are_kept(vico_folder, tmp_path):
     (source / "videos" / "c0_listener.mp4").unlink()
     (source / "videos" / "c0_listener.mp4").write_bytes(b"no video")
     words = [str(source), "--out", str(tmp_path / "o")]
-    problems = prepare_vico.prepare(prepare_vico.parser().parse_args(words))
+    problems = prepare.prepare(prepare.parser().parse_args(words))
     assert any("row 2: " in line and "c0_listener.mp4" in line for line in problems)
     assert [clip.audio.stem for clip in read_clips(tmp_path / "o")] == ["c1"]

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from data_tools.user_study import study as user_study
-from data_tools.user_study import tally as user_study_tally
-from data_tools.user_study import videos as user_study_videos
+from data_tools.user_study.study import build, find_trials, main, write_page
+from data_tools.user_study.tally import by_person, place_bias, read_answers, tally_files, wilson
+from data_tools.user_study.videos import choose
 
 METHODS = ("methodalpha", "methodbeta", "methodgamma")
 
@@ -59,8 +59,8 @@ def answers_of(study, key, person, chosen, place=1):
 
 
 def test_page_names_no_method_and_the_key_does(videos, tmp_path):
-    study, key = user_study.build(videos)
-    kept = user_study.write_page(study, key, tmp_path / "page.html")
+    study, key = build(videos)
+    kept = write_page(study, key, tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text()
     for word in (*METHODS, "talker1", "hearer7"):
         assert word not in page
@@ -78,9 +78,9 @@ def test_page_names_no_method_and_the_key_does(videos, tmp_path):
 
 
 def test_order_in_the_file_tells_nothing_and_seeds_repeat(videos):
-    study, key = user_study.build(videos, seed=3)
-    again, _ = user_study.build(videos, seed=3)
-    other, _ = user_study.build(videos, seed=4)
+    study, key = build(videos, seed=3)
+    again, _ = build(videos, seed=3)
+    other, _ = build(videos, seed=4)
     assert study == again and study["id"] != other["id"]
     orders = {tuple(key["options"][o["id"]] for o in t["options"]) for t in study["trials"]}
     assert len(orders) > 1
@@ -88,7 +88,7 @@ def test_order_in_the_file_tells_nothing_and_seeds_repeat(videos):
 
 def test_linked_page_copies_videos_under_codes(videos, tmp_path):
     words = ["page", "--videos", str(videos), "--out", str(tmp_path / "a.html"), "--link"]
-    user_study.main([*words, "--per-person", "2"])
+    main([*words, "--per-person", "2"])
     page = (tmp_path / "a.html").read_text()
     study = json.loads(re.search(r'id="study">(.*?)</script>', page, re.S)[1])
     key = json.loads((tmp_path / "a.key.json").read_text())
@@ -101,29 +101,29 @@ def test_linked_page_copies_videos_under_codes(videos, tmp_path):
 
 
 def test_no_text_can_close_the_script(tmp_path):
-    user_study.write_page({"x": "</script><b>"}, {}, tmp_path / "p.html")
+    write_page({"x": "</script><b>"}, {}, tmp_path / "p.html")
     page = (tmp_path / "p.html").read_text()
     assert "</script><b>" not in page and page.count("</script>") == 2
 
 
 def test_folders_that_are_no_study_are_refused(videos, tmp_path):
     with pytest.raises(ValueError, match="nowhere: no such folder"):
-        user_study.build(tmp_path / "nowhere")
+        build(tmp_path / "nowhere")
     (videos / "methodbeta" / "talker1--hearer7--positive.mp4").unlink()
     with pytest.raises(ValueError, match="methodbeta/talker1--hearer7--positive.mp4: no such file"):
-        user_study.build(videos)
+        build(videos)
     (videos / "methodalpha" / "odd.mp4").write_bytes(b"x")
     with pytest.raises(ValueError, match="odd.mp4: allowed: SPEAKER--LISTENER--ATTITUDE.mp4"):
-        user_study.build(videos)
+        build(videos)
     with pytest.raises(ValueError, match="--per-person is 0; allowed: >= 1"):
-        user_study.build(videos, per_person=0)
+        build(videos, per_person=0)
     one = tmp_path / "one"
     (one / "only").mkdir(parents=True)
     with pytest.raises(ValueError, match="1 folders of methods; allowed: >= 2"):
-        user_study.build(one)
+        build(one)
     (one / "two").mkdir()
     with pytest.raises(ValueError, match="no .mp4 in only, two"):
-        user_study.build(one)
+        build(one)
 
 
 # ---- the tally ----
@@ -132,23 +132,23 @@ def test_folders_that_are_no_study_are_refused(videos, tmp_path):
 @pytest.mark.parametrize("votes, total", [(0, 7), (3, 11), (13, 13), (250, 1000)])
 def test_wilson_is_scipys(votes, total):
     expected = stats.binomtest(votes, total).proportion_ci(0.95, "wilson")
-    assert user_study_tally.wilson(votes, total) == pytest.approx(tuple(expected), abs=1e-12)
-    assert user_study_tally.wilson(0, 0) == (0, 1)
+    assert wilson(votes, total) == pytest.approx(tuple(expected), abs=1e-12)
+    assert wilson(0, 0) == (0, 1)
 
 
 def test_persons_that_never_waver_count_as_one_vote_each():
     people, often = 200, 31
     votes = [(str(p), "a" if p < 80 else "b") for p in range(people) for _ in range(often)]
-    low, high = user_study_tally.by_person(votes, "a", np.random.default_rng(0))
+    low, high = by_person(votes, "a", np.random.default_rng(0))
     error = math.sqrt(0.4 * 0.6 / people)  # not over people * often votes
     assert (high - low) / 2 == pytest.approx(1.96 * error, rel=0.1)
     assert (high + low) / 2 == pytest.approx(0.4, abs=error)
-    assert math.isnan(user_study_tally.by_person(votes[:5], "a", np.random.default_rng(0))[0])
+    assert math.isnan(by_person(votes[:5], "a", np.random.default_rng(0))[0])
 
 
 def test_tally_by_hand_and_its_files(videos, tmp_path):
-    study, key = user_study.build(videos)
-    kept = user_study.write_page(study, key, tmp_path / "p.html")
+    study, key = build(videos)
+    kept = write_page(study, key, tmp_path / "p.html")
     paths = []
     for person, chosen in (("A", "methodalpha"), ("B", "methodalpha"), ("C", "methodgamma")):
         paths.append(tmp_path / f"{person}.json")
@@ -156,7 +156,7 @@ def test_tally_by_hand_and_its_files(videos, tmp_path):
         if person == "C":
             content["answers"] = [a for a in content["answers"] if a["question"] != "identity"]
         paths[-1].write_text(json.dumps(content))
-    text = user_study_tally.tally_files(kept, paths, tmp_path / "t.csv")
+    text = tally_files(kept, paths, tmp_path / "t.csv")
     assert "3 people, 44 votes" in text
     row = next(line for line in text.splitlines() if line.startswith("| methodalpha"))
     cells = [cell.split()[0] for cell in row.split("|")[2:-1]]
@@ -167,14 +167,14 @@ def test_tally_by_hand_and_its_files(videos, tmp_path):
 
 
 def test_answers_that_do_not_belong_are_refused_by_name(videos, tmp_path):
-    study, key = user_study.build(videos)
+    study, key = build(videos)
 
     def refused(change, message, person="A"):
         content = answers_of(study, key, person, "methodbeta")
         change(content)
         (tmp_path / "x.json").write_text(json.dumps(content))
         with pytest.raises(ValueError, match=f"x.json: {message}"):
-            user_study_tally.read_answers(key, [tmp_path / "x.json"])
+            read_answers(key, [tmp_path / "x.json"])
 
     refused(lambda c: c.update(study="other"), "answers study 'other'; the key is of")
     refused(lambda c: c["answers"][0].update(option="no"), "option 'no' is not in the key")
@@ -182,15 +182,15 @@ def test_answers_that_do_not_belong_are_refused_by_name(videos, tmp_path):
     refused(lambda c: c.pop("person"), "is not a file of answers")
     (tmp_path / "x.json").write_text(json.dumps(answers_of(study, key, "A", "methodbeta")))
     with pytest.raises(ValueError, match="x.json: 'A' has answered in .*x.json already"):
-        user_study_tally.read_answers(key, [tmp_path / "x.json"] * 2)
+        read_answers(key, [tmp_path / "x.json"] * 2)
     with pytest.raises(ValueError, match="x.json: is not the key of a study"):
-        user_study_tally.tally_files(tmp_path / "x.json", [])
+        tally_files(tmp_path / "x.json", [])
 
 
 def test_places_chosen_alike_are_no_bias():
     votes = [("A", "q", "m", place) for place in (1, 2, 3) for _ in range(5)]
-    assert user_study_tally.place_bias(votes, 3) == ([5, 5, 5], 1.0)
-    counts, p = user_study_tally.place_bias(votes[:5], 3)
+    assert place_bias(votes, 3) == ([5, 5, 5], 1.0)
+    counts, p = place_bias(votes[:5], 3)
     assert counts == [5, 0, 0] and p == pytest.approx(math.exp(-5))  # chi2 10, 2 degrees
 
 
@@ -201,28 +201,27 @@ def test_everybody_is_chosen_once(vico_folder):
     from mfr.files.vico import read_clips
 
     clips = read_clips(vico_folder)
-    rows = user_study_videos.choose(clips, "listener_id", 5, np.random.default_rng(0))
+    rows = choose(clips, "listener_id", 5, np.random.default_rng(0))
     assert [row.listener_id for row in rows] == ["0", "1"]
 
 
 @pytest.mark.slow
 def test_videos_of_two_methods_make_a_study(vico_folder, tmp_path):
-    from mfr.evaluation.methods import training
-    from mfr.evaluation.methods.baselines import Baseline, BaselineConfig
+    from mfr.evaluation.methods.baselines import Baseline, BaselineConfig, save
     from mfr.files import media
 
     for kind in ("vico", "pchg"):
         baseline = Baseline(BaselineConfig(kind=kind, hidden=5, inputs=7))
-        training.save(tmp_path / "runs" / "r" / f"{kind}.pt", baseline)
+        save(tmp_path / "runs" / "r" / f"{kind}.pt", baseline)
     words = f"videos --data {vico_folder} --runs {tmp_path / 'runs'} --out {tmp_path / 'v'}"
-    user_study.main([*words.split(), "--speakers", "1", "--listeners", "1"])
-    methods, trials = user_study.find_trials(tmp_path / "v")
+    main([*words.split(), "--speakers", "1", "--listeners", "1"])
+    methods, trials = find_trials(tmp_path / "v")
     assert methods == ["PCHG_r", "ViCo_r"] and len(trials) == 3
     for path in next(iter(trials.values())):
         info = media.probe(path)
         assert info.has_video and len(media.read_video(path)) == 50
         assert len(media.read_sound(path)[0]) > 0
-    study, _ = user_study.build(tmp_path / "v")
+    study, _ = build(tmp_path / "v")
     assert all(trial["speaker"] and trial["portrait"] for trial in study["trials"])
 
 
@@ -267,8 +266,8 @@ def in_browser(page, script, tmp_path):
 
 @pytest.fixture
 def page(videos, tmp_path):
-    study, key = user_study.build(videos)
-    user_study.write_page(study, key, tmp_path / "page.html")
+    study, key = build(videos)
+    write_page(study, key, tmp_path / "page.html")
     return (tmp_path / "page.html").read_text()
 
 
@@ -292,7 +291,7 @@ def test_keys_answer_every_page_and_the_tally_takes_the_answers(page, tmp_path):
     assert len(answers["answers"]) == 16
     assert [a["place"] for a in answers["answers"][:4]] == [1, 2, 3, 2]
     (tmp_path / "one.json").write_text(found["text"])
-    text = user_study_tally.tally_files(tmp_path / "page.key.json", [tmp_path / "one.json"])
+    text = tally_files(tmp_path / "page.key.json", [tmp_path / "one.json"])
     assert "1 people, 16 votes" in text and "[4, 8, 4]" in text
 
 

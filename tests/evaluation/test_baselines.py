@@ -11,10 +11,9 @@ import pytest
 import torch
 
 from mfr.config import COEFFICIENT_DIM
-from mfr.evaluation.methods import method as methods
-from mfr.evaluation.methods import recurrent as networks
-from mfr.evaluation.methods import training
+from mfr.evaluation.methods import baselines, recurrent, training
 from mfr.evaluation.methods.baselines import DEFAULTS, Baseline, BaselineConfig
+from mfr.evaluation.methods.method import find_methods, freeze, to_and_fro, trivial_methods
 from mfr.evaluation.methods.sequences import Stack, dropout, initialise
 from mfr.motion.condition import Condition
 
@@ -115,7 +114,7 @@ def test_without_its_residual_it_freezes_the_portrait(kind, generator):
     baseline = built(kind, generator)
     for value in baseline.network.project.parameters():
         value.data.zero_()
-    expected = methods.freeze(cond, 3, None)
+    expected = freeze(cond, 3, None)
     torch.testing.assert_close(baseline.respond(cond, 3), expected)
 
 
@@ -215,7 +214,7 @@ def test_frames_beyond_the_end_do_not_count(kind, pair, generator):
 def test_losses_have_the_right_gradients(pair, generator):
     found, real, mask = (x[:2, :3] for x in pair)
     found = found.clone().requires_grad_(True)
-    for function in (networks.distance, networks.spikes):
+    for function in (recurrent.distance, recurrent.spikes):
         torch.autograd.gradcheck(lambda x: function(x, real, mask, slice(0, 3)), found)
 
 
@@ -254,8 +253,8 @@ def test_weights_are_kept_from_where_the_held_out_loss_was_lowest(vico_folder, t
     trainer, values = training.Trainer(config, vico_folder, tmp_path, torch.device("cpu")), [9, 5]
     trainer.held_out_loss = lambda: values.pop(0) if values else 7 + trainer.step
     training.train(trainer)  # 9 before the first step, 5 after it, then 9, 10, 11
-    _, kept = training.load(tmp_path / "lstm.pt")
-    _, last = training.load(tmp_path / "lstm" / "last.pt")
+    _, kept = baselines.load(tmp_path / "lstm.pt")
+    _, last = baselines.load(tmp_path / "lstm" / "last.pt")
     assert (kept["step"], kept["held_out"]) == (1, 5)
     assert (last["step"], last["best"]) == (4, 5)
     assert "held-out loss 11.0000, at best 5.0000" in capsys.readouterr().out
@@ -265,10 +264,10 @@ def test_command_trains_and_its_file_is_the_method(vico_folder, tmp_path, capsys
     words = f"train lstm --data {vico_folder} --run {tmp_path / 'r'} --steps 1 --hidden 5"
     training.main([*words.split(), "--batch-size", "3", "--device", "cpu"])
     assert "held out" in capsys.readouterr().out
-    (method,), problems = methods.find_methods(tmp_path)
+    (method,), problems = find_methods(tmp_path)
     assert problems == []
     assert method.name == "w/o DIFF (LSTM) · r" and method.deterministic
-    baseline, content = training.load(tmp_path / "r" / "lstm.pt")
+    baseline, content = baselines.load(tmp_path / "r" / "lstm.pt")
     assert content["step"] == 1 and baseline.config.hidden == 5
     with pytest.raises(ValueError, match="trained with .*hidden=5.*; now asked for .*hidden=7"):
         words = words.replace("--hidden 5", "--hidden 7 --batch-size 3 --device cpu --resume")
@@ -279,17 +278,17 @@ def test_foreign_files_and_settings_are_refused(tmp_path, generator):
     path = tmp_path / "vico.pt"
     path.write_bytes(b"no checkpoint")
     with pytest.raises(ValueError, match="vico.pt: cannot be opened safely"):
-        training.load(path)
+        baselines.load(path)
     torch.save({"format": "other"}, path)
     with pytest.raises(ValueError, match="format 'other'; a baseline has 'mfr-net baseline 1'"):
-        training.load(path)
+        baselines.load(path)
     baseline = built("vico", generator)
-    training.save(path, baseline)
+    baselines.save(path, baseline)
     content = torch.load(path, weights_only=True)
     content["config"]["colour"] = 3
     torch.save(content, path)
     with pytest.raises(ValueError, match="config does not fit this version .*colour"):
-        training.load(path)
+        baselines.load(path)
     for name, value in (("steps", 0), ("hidden", -1), ("dropout", 1.0)):
         with pytest.raises(ValueError, match=f"{name} is {value}; allowed"):
             training.check(BaselineConfig(**{name: value}))
@@ -303,7 +302,7 @@ def test_foreign_files_and_settings_are_refused(tmp_path, generator):
 def test_trivial_methods_are_what_they_say(generator):
     cond = random_condition(1, 11, generator)
     clips = [torch.randn(n, 70, generator=generator) for n in (5, 7, 13)]
-    by_name = {m.name: m for m in methods.trivial_methods(clips)}
+    by_name = {m.name: m for m in trivial_methods(clips)}
     still = by_name["freeze first frame"].respond(cond, 2, generator)
     assert torch.equal(still, cond.reference[:, None].expand(2, 11, 70))
     assert torch.equal(by_name["mirror the speaker"].respond(cond, 1, generator), cond.speaker)
@@ -320,8 +319,8 @@ def test_trivial_methods_are_what_they_say(generator):
 def test_short_clip_is_played_to_and_fro(length):
     clip = torch.arange(5.0)[:, None].expand(5, COEFFICIENT_DIM)
     expected = [0, 1, 2, 3, 4, 3, 2, 1, 0, 1, 2, 3, 4, 3, 2, 1, 0][:length]
-    assert methods.to_and_fro(clip, length)[:, 0].tolist() == expected
-    assert methods.to_and_fro(clip[:1], length).shape == (length, COEFFICIENT_DIM)
+    assert to_and_fro(clip, length)[:, 0].tolist() == expected
+    assert to_and_fro(clip[:1], length).shape == (length, COEFFICIENT_DIM)
 
 
 def test_runs_are_named_by_what_their_config_is(tmp_path, generator):
@@ -349,7 +348,7 @@ def test_runs_are_named_by_what_their_config_is(tmp_path, generator):
         checkpoint.save(tmp_path / folder / "motion.pt", "motion", settings, model.state_dict())
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "motion.pt").write_bytes(b"half a copy")
-    found, problems = methods.find_methods(tmp_path, [{"steps": 1}])
+    found, problems = find_methods(tmp_path, [{"steps": 1}])
     assert len(problems) == 1 and "left out: " in problems[0] and "motion.pt" in problems[0]
     assert [m.name for m in found] == [
         "MFR-Net · a",
@@ -363,4 +362,4 @@ def test_runs_are_named_by_what_their_config_is(tmp_path, generator):
     cond = random_condition(1, 7, generator)._replace(identity=torch.ones(1, 128), mask=None)
     assert found[0].respond(cond, 3, generator).shape == (3, 7, 70)
     with pytest.raises(ValueError, match="runs .*nowhere: no such folder"):
-        methods.find_methods(tmp_path / "nowhere")
+        find_methods(tmp_path / "nowhere")

@@ -11,10 +11,9 @@ import pytest
 import torch
 from PIL import Image
 from scipy import ndimage
-from tests.evaluation.test_metrics_image import colour, picture
 
-from mfr.evaluation.metrics import cpbd, cpbd_of_gray
-from mfr.evaluation.metrics import cpbd as metrics_cpbd
+from mfr.evaluation.metrics import cpbd, cpbd_of_gray, sharpness
+from tests.evaluation.test_metrics_image import colour, picture
 
 # package cpbd 1.0.7 on SciPy 1.17, scikit-image 0.26 (its import repaired):
 # python -m tests.benchmarks.bench_metrics --references
@@ -105,7 +104,7 @@ def slow_widths(gray):
 @pytest.mark.parametrize("name", ["noise", "coarse", "face", "discs"])
 def test_edge_widths_are_those_of_a_walk(name):
     gray = picture(name, 67, 131) if name != "face" else picture(name)[60:127, 70:201]
-    widths = metrics_cpbd._edge_widths(gray.astype(np.int16))
+    widths = sharpness._edge_widths(gray.astype(np.int16))
     assert (widths > 0).sum() > 30
     np.testing.assert_array_equal(widths, slow_widths(gray))
 
@@ -170,7 +169,7 @@ def stripes(*dots):
 def test_blocks_count_by_canny_edges_found_in_a_loop(gray, middle):
     edges = slow_canny(gray)
     want = [[edges[i : i + 64, j : j + 64].sum() > 8 for j in (0, 64, 128)] for i in (0, 64, 128)]
-    found = metrics_cpbd._edge_blocks(gray)
+    found = sharpness._edge_blocks(gray)
     np.testing.assert_array_equal(found, want)
     assert middle in (None, found[1, 1])
 
@@ -179,8 +178,8 @@ def test_grey_is_pillows():
     frame = colour("face", "noise", "discs")
     want = np.asarray(Image.fromarray(frame[0]).convert("L"))
     bytes_, floats = torch.from_numpy(frame), torch.from_numpy(frame).permute(0, 3, 1, 2) / 255
-    np.testing.assert_array_equal(metrics_cpbd.gray_levels(bytes_[0].permute(2, 0, 1)), want)
-    np.testing.assert_array_equal(metrics_cpbd.gray_levels(floats[0]), want)
+    np.testing.assert_array_equal(sharpness.gray_levels(bytes_[0].permute(2, 0, 1)), want)
+    np.testing.assert_array_equal(sharpness.gray_levels(floats[0]), want)
 
 
 def test_cpbd_of_frames_is_that_of_each_grey():

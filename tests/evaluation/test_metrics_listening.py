@@ -11,6 +11,7 @@ from mfr.evaluation.metrics import (
     frechet_distance,
     frechet_motion,
     frechet_paired,
+    listening,
     rpcc,
     sid,
     sts,
@@ -18,7 +19,6 @@ from mfr.evaluation.metrics import (
     variance_flattened,
     variance_frames,
 )
-from mfr.evaluation.metrics import listening as metrics_listening
 
 
 def clips_of(lengths, width, seed=0):
@@ -119,7 +119,7 @@ def test_sid_of_equal_frames_is_0_and_repeats_with_its_generator():
 
 def test_kmeans_centres_are_the_means_of_their_cells():
     rows = np.random.default_rng(8).standard_normal((200, 3))
-    centres = metrics_listening._kmeans(rows, 7, np.random.default_rng(0))
+    centres = listening._kmeans(rows, 7, np.random.default_rng(0))
     nearest = np.array([((row - centres) ** 2).sum(1).argmin() for row in rows])
     for c in range(7):
         np.testing.assert_allclose(centres[c], rows[nearest == c].mean(0), rtol=1e-9)

@@ -301,9 +301,9 @@ def test_readme_has_the_same_table():
     section = readme.partition("## Official weights")[2].partition("\n## ")[0]
     rows = [line.split(" | ") for line in section.splitlines() if line.startswith("| `")]
     assert [row[0] for row in rows] == [f"| `{kind}`" for kind in REGISTRY]
-    for (_, file, _, command), entry in zip(rows, REGISTRY.values()):
+    for (_, file, _, example), entry in zip(rows, REGISTRY.values()):
         assert file == entry.file
-        option = re.search(r"--\w+ [\w=]*FILE", command)
+        option = re.search(r"--\w+ [\w=]*FILE", example)
         assert option is None or option[0] in entry.purpose
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mfr.official.pirenderer import MappingNet, PIRenderer
-from mfr.official.pirenderer_adapter import PIRendererAdapter, match_crop_scale, semantics
+from mfr.official.pirenderer_adapter import PIRendererAdapter, semantics
 from mfr.official.pirenderer_warping import warp
 from mfr.render.renderer import window_coefficients
 
@@ -168,20 +168,6 @@ def test_adapter_refuses_other_shapes(network, portrait):
 def test_other_portraits_are_refused(network, shape):
     with pytest.raises(ValueError, match=r"portrait is torch.float32 \(.*; allowed: float"):
         network.prepare(torch.zeros(shape))
-
-
-def test_crop_scale_is_matched_at_the_most_similar_frame():
-    source = torch.zeros(73)
-    source[-3:] = torch.tensor([1.2, 100.0, 110.0])
-    driving = torch.zeros(3, 73)
-    driving[:, -3] = torch.tensor([0.5, 0.8, 2.0])
-    driving[:, :64] = torch.tensor([[0.6], [0.0], [0.2]])  # 0.3 of it counts
-    driving[:, 64:67] = torch.tensor([[0.0], [0.2], [0.1]])  # 0.7 of it counts
-    found = match_crop_scale(source, driving)  # distances 0.18, 0.14, 0.13
-    wanted = driving.clone()
-    wanted[:, -3] = torch.tensor([0.5, 0.8, 2.0]) * 1.2 / 2.0
-    torch.testing.assert_close(found, wanted)
-    assert driving[0, -3] == 0.5  # the clip given is not changed
 
 
 def test_a_thinner_network_has_the_same_names_and_maps_of_its_width(portrait, windows):

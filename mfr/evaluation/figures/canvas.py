@@ -7,29 +7,15 @@ SAMPLES = ("#1f5fae", "#e08a00", "#1d8a4e", "#c02f7a")
 
 
 def save(figure, path):
-    r"""Write a matplotlib figure whole or not at all.
-
-    Ours.
-
-    Args:
-        figure: matplotlib Figure.
-        path: .png.
-    """
+    r"""Write a matplotlib figure whole or not at all."""
     with atomic(path) as temporary:
         figure.savefig(temporary, dpi=110, bbox_inches="tight", metadata={"Software": None})
 
 
 def sheet(rows, columns, width, height):
-    r"""An empty figure without a window.
+    r"""An empty figure of width x height inches without a window, and its array of axes.
 
-    Ours.
-
-    Args:
-        rows, columns: of axes; 0 for none yet.
-        width, height: [inches].
-
-    Returns:
-        (Figure, numpy array of axes (rows, columns), or None).
+    No axes for 0 rows.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -40,15 +26,7 @@ def sheet(rows, columns, width, height):
 
 
 def tidy(axis, title, below="s"):
-    r"""Small title and numbers, no box.
-
-    Ours.
-
-    Args:
-        axis: matplotlib Axes.
-        title: above it.
-        below: label of the horizontal axis.
-    """
+    r"""Small title and numbers, no box; `below` labels the horizontal axis."""
     axis.set_title(title, fontsize=9)
     axis.set_xlabel(below, fontsize=8)
     axis.tick_params(labelsize=7)

@@ -12,32 +12,22 @@ from mfr.evaluation.figures.paper import (
     plot_patterns,
     three_attitudes,
 )
-from mfr.evaluation.scoring.responses import Drawn, file_name
-from mfr.evaluation.scoring.scores import PARTS, fd_macro, over_clips
-from mfr.evaluation.scoring.world import ORACLE
-from mfr.evaluation.tables.motion import sets_of
-from mfr.evaluation.tables.results import DIGITS
+from mfr.evaluation.methods.method import DIGITS
+from mfr.evaluation.scoring import ORACLE, Drawn, file_name
+from mfr.evaluation.scoring.scores import PARTS, fd_macro, over_clips, sets_of
 
 MARGIN = 0.12  # of the pitch's axis beyond the truth [rad]
 OF_METHOD = ("patterns", "diversity", "attitudes")
 
 
 def plot_scores(path, scored, clips):
-    r"""FD of the three parts, energy score and spread of every method.
-
-    Ours.
-
-    Args:
-        path: .png.
-        scored: list of Scored, the oracle first if there is one.
-        clips: held-out rows.
-    """
+    r"""FD of the three parts, energy score and spread of every method, the oracle first."""
     sets, names = list(sets_of(clips).values()), [one.name for one in scored]
-    everyone = [i for rows in sets for i in rows]
+    all_clips = [i for rows in sets for i in rows]
     panels = [(f"FD {part}", [fd_macro(one, part, sets) for one in scored]) for part in PARTS]
     for title, field in (("energy score", "energy"), ("spread", "spread")):
         panels.append(
-            (title, [over_clips([getattr(one, field)[i] for i in everyone]) for one in scored])
+            (title, [over_clips([getattr(one, field)[i] for i in all_clips]) for one in scored])
         )
     figure, axes = sheet(1, len(panels), 14, 0.8 + 0.32 * len(names))
     for axis, (title, values) in zip(axes[0], panels):
@@ -55,13 +45,7 @@ def plot_scores(path, scored, clips):
 def plot_samples(path, drawn, held, chosen):
     r"""The samples of one clip of each attitude: method by method, and the truth in black.
 
-    Paper: Fig. 6, diverse responses to one speaker.
-
-    Args:
-        path: .png.
-        drawn: dict name -> Drawn.
-        held: HeldOut.
-        chosen: numbers of the clips, a column each.
+    Paper: Fig. 6. A column for each number of a clip in `chosen`.
     """
     figure, axes = sheet(len(drawn), len(chosen), 4.2 * len(chosen), 1.6 * len(drawn))
     for row, (name, one) in zip(axes, drawn.items()):
@@ -79,35 +63,17 @@ def plot_samples(path, drawn, held, chosen):
 
 
 def of_each_attitude(clips):
-    r"""The first clip of each attitude, or the first clip where none is known.
-
-    Ours.
-
-    Args:
-        clips: held-out rows.
-
-    Returns:
-        list of numbers.
-    """
-    found = [next((i for i, c in enumerate(clips) if c.attitude == one), None) for one in ATTITUDES]
-    return [i for i in found if i is not None] or [0]
+    r"""Number of the first clip of each attitude, or of the first clip where none is known."""
+    firsts = [
+        next((i for i, c in enumerate(clips) if c.attitude == one), None) for one in ATTITUDES
+    ]
+    return [i for i in firsts if i is not None] or [0]
 
 
 def draw_all(world, methods, scored, drawn, painter, options):
-    r"""Write every figure.
+    r"""Write every figure, Fig. 5 (patterns), 6 (diversity) and 7 (attitudes) among them.
 
-    Paper: Fig. 5 (patterns), 6 (diversity) and 7 (attitudes).
-
-    Args:
-        world: World.
-        methods: list of Method.
-        scored: list of Scored, the oracle first if there is one.
-        drawn: dict name -> Drawn.
-        painter: Painter of the faces, or None for curves alone.
-        options: out, samples and seed of the command line.
-
-    Returns:
-        list of file names.
+    Gives the file names. Without a painter there are curves alone.
     """
     out, held, names = Path(options.out), world.held, ["scores.png", "samples.png"]
     plot_scores(out / names[0], scored, held.clips)
@@ -125,31 +91,26 @@ def draw_all(world, methods, scored, drawn, painter, options):
 
 def _figures_of(method, world, drawn, chosen, painter, options):
     """Fig. 5, 6 and 7 of one method."""
-    held, name, ours = world.held, method.name, not world.on_vico
+    held, name, synthetic = world.held, method.name, not world.on_vico
     names = [f"{kind}_{file_name(name)}.png" for kind in OF_METHOD]
     paths = [Path(options.out) / one for one in names]
     plot_patterns(paths[0], drawn.motion, world, name, chosen)
     last, first = chosen[-1], chosen[0]
-    plot_diversity(paths[1], drawn.motion[last], held, last, painter, name, ours)
+    plot_diversity(paths[1], drawn.motion[last], held, last, painter, name, synthetic)
     motions = three_attitudes(method, held, first, options.samples, options.seed)
-    plot_attitudes(paths[2], motions, held, first, painter, name, ours)
+    plot_attitudes(paths[2], motions, held, first, painter, name, synthetic)
     return names
 
 
 def to_publish(names):
     r"""Which figures are checked in: the scores, and those of the first MFR-Net, not the preset's.
 
-    Ours.
-
-    Args:
-        names: file names of draw_all.
-
-    Returns:
-        dict published name -> file name.
+    dict published name -> file name.
     """
-    found = {"scores.png": "scores.png"}
+    published = {"scores.png": "scores.png"}
     for kind in OF_METHOD:
-        mine = [name for name in names if name.startswith(f"{kind}_MFR-Net_")]
-        mine.sort(key=lambda name: name.startswith(f"{kind}_MFR-Net_paper"))  # the preset's last
-        found |= {f"{kind}.png": mine[0]} if mine else {}
-    return found
+        candidates = [name for name in names if name.startswith(f"{kind}_MFR-Net_")]
+        # the preset's last
+        candidates.sort(key=lambda name: name.startswith(f"{kind}_MFR-Net_paper"))
+        published |= {f"{kind}.png": candidates[0]} if candidates else {}
+    return published

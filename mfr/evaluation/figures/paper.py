@@ -8,9 +8,8 @@ import torch
 
 from mfr.config import ATTITUDES, FPS
 from mfr.evaluation.figures.canvas import INK, SAMPLES, save, sheet, tidy
-from mfr.evaluation.methods.painters import windows_at
+from mfr.evaluation.methods import to_images, windows_at
 from mfr.evaluation.metrics.behaviour import REACH
-from mfr.evaluation.tables.images import to_images
 from mfr.files.vico import portrait_of
 
 SIGN = {"positive": ("pitch", 0), "neutral": ("pitch", 0), "negative": ("yaw", 1)}  # nod, shake
@@ -24,15 +23,9 @@ ENERGY = 42  # of the 45 audio features
 def plot_patterns(path, motion, world, name, chosen):
     r"""How responses follow the speaker, a column each attitude: one clip, and all of them.
 
-    Paper: Fig. 5. Upper row: samples over the oracle's band, the truth, the speaker's loudness and
-    ends of phrases. Lower row, where phrases are known: mean head speed after they end.
-
-    Args:
-        path: .png.
-        motion: list of (K, L, 70), the method's responses.
-        world: World.
-        name: of the method.
-        chosen: numbers of the clips, a column each.
+    Paper: Fig. 5. Upper row: samples (K, L, 70) over the oracle's band, the truth, the speaker's
+    loudness and ends of phrases. Lower row, where phrases are known: mean head speed after they
+    end.
     """
     rows = 2 if world.oracle else 1
     figure, axes = sheet(rows, len(chosen), 4.6 * len(chosen), 2.5 * rows)
@@ -71,10 +64,12 @@ def _one_clip(axis, samples, world, i, name):
     for n, row in enumerate(samples[:LINES, :, k]):
         axis.plot(seconds, row, color=colour, lw=1, alpha=0.85, label=None if n else name)
     axis.plot(seconds, real[:, k], color="black", lw=1.3, ls=":", label="what happened")
-    heard = world.held.conditions[i].audio[0, :, ENERGY].numpy()
+    loudness = world.held.conditions[i].audio[0, :, ENERGY].numpy()
     below = axis.twinx()  # the speaker's sound along the foot of the panel
-    span = np.ptp(heard) or 1.0
-    below.fill_between(seconds, 0, (heard - heard.min()) / span, color="#7a4fb0", alpha=0.15, lw=0)
+    span = np.ptp(loudness) or 1.0
+    below.fill_between(
+        seconds, 0, (loudness - loudness.min()) / span, color="#7a4fb0", alpha=0.15, lw=0
+    )
     below.set_ylim(0, 6)
     below.axis("off")
     tidy(axis, f"{attitude or 'attitude unknown'}: {label} [rad]")
@@ -97,92 +92,61 @@ def _after_phrases(axis, motion, world, attitude, name):
 
 
 def speed_after(motions, phrase_ends):
-    r"""s_j: mean speed of the angles j frames after the speaker's phrases end.
+    r"""s_j: mean speed of the angles j frames after the speaker's phrases end, (45,) [rad/s].
 
-    Ours: the curve whose centre is behaviour.response_delay.
-
-    Args:
-        motions: list of (K, L, 70).
-        phrase_ends: list of (N,) [frames].
-
-    Returns:
-        numpy (45,) [rad/s], or None where no phrase is followed by 45 frames.
+    The curve whose centre is behaviour.response_delay. None where no phrase of (N,) [frames] is
+    followed by 45 frames of its motion (K, L, 70).
     """
-    found = []
+    speeds = []
     for samples, ends in zip(motions, phrase_ends):
         speed = np.linalg.norm(np.diff(samples[:, :, :3], axis=1), axis=2) * FPS  # (K, L - 1)
         firsts = np.ceil(np.asarray(ends, float)).astype(int)
-        found += [
+        speeds += [
             speed[:, k : k + REACH].mean(0) for k in firsts if 0 <= k <= speed.shape[1] - REACH
         ]
-    return np.mean(found, axis=0) if found else None
+    return np.mean(speeds, axis=0) if speeds else None
 
 
 @torch.no_grad()
 def three_attitudes(method, held, i, samples, seed=0):
-    r"""Responses to one clip under all three attitudes.
+    r"""Responses (K, L, 70) to clip i under each of the three attitudes, from the same noise.
 
     Paper: Sec. 4.5.4.
-
-    Args:
-        method: Method.
-        held: HeldOut.
-        i: number of the clip.
-        samples: K.
-        seed: the same noise for all three.
-
-    Returns:
-        dict attitude -> numpy (K, L, 70).
     """
-    found, cond = {}, held.condition(i, method.identity)
+    motions, cond = {}, held.condition(i, method.identity)
     for k, attitude in enumerate(ATTITUDES):
         one_hot = torch.eye(len(ATTITUDES))[k : k + 1]
         generator = torch.Generator().manual_seed(seed)
         motion = method.respond(cond._replace(attitude=one_hot), samples, generator)
-        found[attitude] = motion.numpy()
-    return found
+        motions[attitude] = motion.numpy()
+    return motions
 
 
-def plot_attitudes(path, motions, held, i, painter, name, ours=True):
-    r"""One speaker, one listener, three attitudes: curves, and the first sample's faces.
+def plot_attitudes(path, motions, held, i, painter, name, synthetic=True):
+    r"""One speaker, one listener, three attitudes: curves, and the first sample's faces: Fig. 7.
 
-    Paper: Fig. 7.
-
-    Args:
-        path: .png.
-        motions: dict attitude -> (K, L, 70).
-        held: HeldOut.
-        i: number of the clip.
-        painter: Painter, or None for curves alone.
-        name: of the method.
-        ours: whether exp 1 and exp 4 are a smile and a frown.
+    `motions` maps attitudes to (K, L, 70); `synthetic`: exp 1 and exp 4 are a smile and a frown.
     """
     rows = [(attitude, INK[attitude], motion) for attitude, motion in motions.items()]
     title = f"{name}: one speaker and listener, three attitudes (bold: mean; faces: first sample)"
-    _curves_and_faces(path, rows, held, i, painter, title, ours)
+    _curves_and_faces(path, rows, held, i, painter, title, synthetic)
 
 
-def plot_diversity(path, samples, held, i, painter, name, ours=True):
-    r"""Several responses to one speaker: curves and faces.
+def plot_diversity(path, samples, held, i, painter, name, synthetic=True):
+    r"""Several responses (K, L, 70) to one speaker: curves and faces: Fig. 6.
 
-    Paper: Fig. 6.
-
-    Args:
-        path: .png.
-        samples: (K, L, 70).
-        held: HeldOut.
-        i: number of the clip.
-        painter: Painter, or None for curves alone.
-        name: of the method.
-        ours: whether exp 1 and exp 4 are a smile and a frown.
+    `synthetic`: exp 1 and exp 4 are a smile and a frown.
     """
-    rows = [(f"sample {n + 1}", SAMPLES[n], one[None]) for n, one in enumerate(samples[:LINES])]
+    rows = [
+        (f"sample {n + 1}", SAMPLES[n], response[None])
+        for n, response in enumerate(samples[:LINES])
+    ]
     attitude = held.clips[i].attitude or "unknown"
     title = f"{name}: responses to one speaker, attitude {attitude} (dotted: what happened)"
-    _curves_and_faces(path, rows, held, i, painter, title, ours, held.real[i])
+    _curves_and_faces(path, rows, held, i, painter, title, synthetic, held.real[i])
 
 
-def _curves_and_faces(path, rows, held, i, painter, title, ours, truth=None):
+def _curves_and_faces(path, rows, held, i, painter, title, synthetic, truth=None):
     """Four coefficients over time; below, faces of each row's first motion at marked moments."""
     index = most_different(np.stack([motion[0] for _, _, motion in rows]), MOMENTS)
     face = 1.45 * len(rows) + 0.3 if painter else 0
@@ -191,35 +155,29 @@ def _curves_and_faces(path, rows, held, i, painter, title, ours, truth=None):
     parts[0].suptitle(title, fontsize=10)
     for axis, (label, k) in zip(parts[0].subplots(1, len(CURVES)), CURVES):
         _curves(axis, rows, k, truth, index)
-        tidy(axis, label if ours else NEUTRAL.get(label, label))
+        tidy(axis, label if synthetic else NEUTRAL.get(label, label))
     if painter:
         picture = to_images(portrait_of(held.clips[i])[None])[0]
-        own = torch.as_tensor(held.real[i][0], dtype=torch.float32)
-        _faces(parts[1], rows, index, painter, picture, own)
+        reference = torch.as_tensor(held.real[i][0], dtype=torch.float32)
+        _faces(parts[1], rows, index, painter, picture, reference)
     save(figure, path)
 
 
 def most_different(motions, count):
-    r"""Of equal spans of time, the frame of each in which motions differ most.
+    r"""Of `count` equal spans of time, the frame of each in which motions (R, L, 70) differ most.
 
-    Ours: differences in the standard deviation of each coefficient, so that none prevails.
-
-    Args:
-        motions: (R, L, 70).
-        count: spans; fewer where there are fewer frames.
-
-    Returns:
-        int64 (count,).
+    In standard deviations of each coefficient, so that none prevails; fewer spans where there are
+    fewer frames.
     """
     scale = motions.std(axis=(0, 1)) + 1e-9
-    apart = ((motions - motions.mean(0)) / scale).var(axis=0).sum(axis=1)  # (L,)
-    spans = np.array_split(np.arange(len(apart)), min(count, len(apart)))
-    return torch.tensor([int(span[apart[span].argmax()]) for span in spans])
+    difference = ((motions - motions.mean(0)) / scale).var(axis=0).sum(axis=1)  # (L,)
+    spans = np.array_split(np.arange(len(difference)), min(count, len(difference)))
+    return torch.tensor([int(span[difference[span].argmax()]) for span in spans])
 
 
 def _curves(axis, rows, k, truth, index):
     """One coefficient of every row."""
-    for label, colour, motion in rows:
+    for _, colour, motion in rows:
         seconds, several = np.arange(motion.shape[1]) / FPS, len(motion) > 1
         if several:
             axis.plot(seconds, motion[:LINES, :, k].T, color=colour, lw=0.6, alpha=0.45)
@@ -230,11 +188,11 @@ def _curves(axis, rows, k, truth, index):
         axis.axvline(moment / FPS, color="#c9ced6", lw=0.8, zorder=0)
 
 
-def _faces(part, rows, index, painter, picture, own):
+def _faces(part, rows, index, painter, picture, reference):
     """The portrait, then a row of faces each motion; times above, names in their colours."""
     axes = part.subplots(len(rows), len(index) + 1, squeeze=False)
     for line, (label, colour, motion) in zip(axes, rows):
-        images = painter.paint(picture, own, windows_at(motion[0], index, painter.window))
+        images = painter.paint(picture, reference, windows_at(motion[0], index, painter.window))
         images = torch.cat([picture[None], images]).clamp(0, 1).permute(0, 2, 3, 1).numpy()
         for axis, image in zip(line, images):
             axis.imshow(image[EDGE:-EDGE, EDGE:-EDGE], interpolation="lanczos")

@@ -3,19 +3,16 @@ r"""PCHG's repair of rendered frames: where portrait and frame both show backgro
 Paper: [16], "complicated post-processing on background pixels" (Sec. 4.2.2). As its released code:
 a segmentation of both pictures, the portrait's blurred and thresholded high so that hair is spared,
 the median of the last five masks against flicker, a blur of the mask's edge. Its other repair,
-border padding of the warp, is how mfr.renderer samples anyway.
+border padding of the warp, is how mfr.render.renderer samples anyway.
 
 The segmentation net is small and ours: PCHG's is U2Net with weights of its own. It is taught by
 data_tools.train_segmenter.
 """
 
-import warnings
-
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from mfr.evaluation.methods.painters import Painter
 from mfr.files.whole import atomic, existing
 from mfr.training import checkpoint
 
@@ -29,10 +26,7 @@ MEMORY = 5  # masks of the median
 class Segmenter(nn.Module):
     r"""A picture to the share of background at each pixel, by an hourglass with skips.
 
-    Ours, in place of U2Net [32].
-
-    Args:
-        width: channels of the first level.
+    In place of PCHG's U2Net [32]; `width` channels in the first level.
     """
 
     def __init__(self, width=12):
@@ -49,14 +43,7 @@ class Segmenter(nn.Module):
         self.last = nn.Conv2d(w + 3, 1, 3, 1, 1)
 
     def forward(self, images):
-        r"""Logits of background.
-
-        Args:
-            images: (B, 3, 256, 256) in [0, 1].
-
-        Returns:
-            (B, 1, 256, 256).
-        """
+        r"""Images (B, 3, 256, 256) in [0, 1] to logits of background (B, 1, 256, 256)."""
         small = F.interpolate(images, size=(SIDE, SIDE), mode="area") * 2 - 1
         maps, x = [], small
         for layer in self.down:
@@ -74,18 +61,7 @@ def _twice(x):
 
 
 def blur(x, size, std=BLUR_STD):
-    r"""Gaussian of `size` x `size` pixels, the picture reflected at its edges.
-
-    Paper: [16]'s code.
-
-    Args:
-        x: (B, 1, H, W).
-        size: odd number of pixels.
-        std: standard deviation [pixels].
-
-    Returns:
-        (B, 1, H, W).
-    """
+    r"""Gaussian of `size` x `size` pixels (odd) over (B, 1, H, W), reflected at the edges."""
     places = torch.arange(size, dtype=x.dtype, device=x.device) - size // 2
     weights = torch.exp(-0.5 * (places / std) ** 2)
     weights = weights / weights.sum()
@@ -94,133 +70,67 @@ def blur(x, size, std=BLUR_STD):
 
 
 def background_masks(of_portrait, of_frames):
-    r"""m_l = [blur(a) > 0.8] [b_l > 0.4], then the median of the last five, then a blur.
+    r"""m_l = [blur(a) > 0.8] [b_l > 0.4], then the median of the last five, then a blur [16].
 
-    Paper: [16]'s code. Of an even number of masks the median is the lower one.
-
-    Args:
-        of_portrait: a, (1, 1, H, W) share of background in the portrait.
-        of_frames: b, (L, 1, H, W) share of background in the frames, in order.
-
-    Returns:
-        (L, 1, H, W) in [0, 1]: where the portrait shows through.
+    a (1, 1, H, W) and b (L, 1, H, W) are shares of background in portrait and frames, in order; the
+    masks (L, 1, H, W) say where the portrait shows through. Of an even number of masks the median
+    is the lower one.
     """
     still = (blur(of_portrait, PORTRAIT_BLUR) > PORTRAIT_LEVEL).to(of_frames)
     both = still * (of_frames > FRAME_LEVEL)
-    calm = [both[max(0, k + 1 - MEMORY) : k + 1].median(0).values for k in range(len(both))]
-    return blur(torch.stack(calm), MASK_BLUR)
+    steady = [both[max(0, k + 1 - MEMORY) : k + 1].median(0).values for k in range(len(both))]
+    return blur(torch.stack(steady), MASK_BLUR)
 
 
 @torch.no_grad()
 def keep_background(segmenter, portrait, frames):
-    r"""frame (1 - m) + portrait m.
-
-    Paper: [16].
-
-    Args:
-        segmenter: Segmenter.
-        portrait: (1, 3, 256, 256) in [0, 1].
-        frames: (L, 3, 256, 256) in [0, 1], in order.
-
-    Returns:
-        (L, 3, 256, 256).
-    """
+    r"""frame (1 - m) + portrait m [16]: (1, 3, 256, 256) and (L, 3, 256, 256) in [0, 1]."""
     shares = torch.cat([segmenter(part).sigmoid() for part in frames.split(16)])
     masks = background_masks(segmenter(portrait).sigmoid(), shares)
     return frames * (1 - masks) + portrait * masks
 
 
 def repaired(painter, segmenter):
-    r"""A renderer followed by the repair.
+    r"""A Painter followed by the repair: [16]'s row of Table 2."""
 
-    Paper: [16]'s row of Table 2.
-
-    Args:
-        painter: Painter.
-        segmenter: Segmenter.
-
-    Returns:
-        Painter.
-    """
-
-    def paint(picture, own, windows):
-        return keep_background(segmenter, picture[None], painter.paint(picture, own, windows))
+    def paint(picture, reference, windows):
+        return keep_background(segmenter, picture[None], painter.paint(picture, reference, windows))
 
     return painter._replace(name=f"{painter.name} + PCHG's background", paint=paint)
 
 
 def save(path, segmenter):
-    r"""Write a segmenter whole or not at all.
-
-    Ours.
-
-    Args:
-        path: segmenter.pt.
-        segmenter: Segmenter.
-    """
+    r"""Write a segmenter.pt whole or not at all."""
     content = {"format": FORMAT, "width": segmenter.width, "model": segmenter.state_dict()}
     with atomic(path) as temporary:
         torch.save(content, temporary)
 
 
 def load(path):
-    r"""Read a segmenter without executing anything that is in the file.
+    r"""A Segmenter in evaluation mode; nothing that is in the file is executed.
 
-    Ours.
-
-    Args:
-        path: segmenter.pt.
-
-    Returns:
-        Segmenter in evaluation mode.
-
-    Raises:
-        ValueError: no such file, or it holds something else.
+    Raises ValueError where there is no such file, or it holds something else.
     """
     path = existing(path, "segmenter")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch warns about foreign files before it refuses
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file makes torch raise almost anything
-        raise ValueError(f"{path}: cannot be opened safely as a segmenter") from error
-    found = content.get("format") if isinstance(content, dict) else type(content).__name__
-    if found != FORMAT:
-        raise ValueError(f"{path}: format {found!r}; a segmenter has {FORMAT!r}")
+    content = checkpoint.open_format(path, "segmenter", FORMAT)
     segmenter = Segmenter(content["width"])
     checkpoint.restore(segmenter, content["model"], path)
     return segmenter.eval()
 
 
 def find_segmenter(runs):
-    r"""The first segmenter.pt below a folder of runs.
-
-    Ours.
-
-    Args:
-        runs: Path.
-
-    Returns:
-        Segmenter or None.
-    """
-    found = sorted([*runs.glob("segmenter.pt"), *runs.glob("*/segmenter.pt")])
-    return load(found[0]) if found else None
+    r"""The first segmenter.pt in a folder of runs or one below it, or None."""
+    paths = sorted([*runs.glob("segmenter.pt"), *runs.glob("*/segmenter.pt")])
+    return load(paths[0]) if paths else None
 
 
 def with_repair(painters, runs):
-    r"""Painters, and the first of them with the repair where a segmenter is at hand.
+    r"""(painters, the first of them repaired), or (painters, None) without a segmenter in `runs`.
 
-    Ours.
-
-    Args:
-        painters: list of Painter, one at least.
-        runs: Path.
-
-    Returns:
-        (list of Painter, the repaired Painter or None).
+    The repaired one stands second in the list.
     """
     segmenter = find_segmenter(runs)
     if segmenter is None:
         return painters, None
-    better = repaired(painters[0], segmenter)
-    return [painters[0], better, *painters[1:]], better
+    first_repaired = repaired(painters[0], segmenter)
+    return [painters[0], first_repaired, *painters[1:]], first_repaired

@@ -6,12 +6,11 @@ pchg   PCHG's regularised driver [16]: a bidirectional LSTM that sees the portra
        and predicts the residual to it, with batch normalisation and dropout.
 lstm   Table 4's "w/o DIFF": all inputs of MFR-Net, concatenated, regressed by an LSTM.
 
-All three live in standard deviations inside and speak raw units outside, as MotionModel does.
-
-    python -m mfr.evaluation.methods train vico --data data/vico --run runs/baselines
+All three live in standard deviations inside and speak raw units outside, as MotionModel does;
+training.py trains them.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import nn
@@ -19,6 +18,10 @@ from torch import nn
 from mfr.config import AUDIO_DIM, COEFFICIENT_DIM
 from mfr.evaluation.methods.recurrent import NETWORKS
 from mfr.face.coefficients import Statistics
+from mfr.files.whole import atomic, existing
+from mfr.training import checkpoint
+
+FORMAT = "mfr-net baseline 1"
 
 
 @dataclass(frozen=True)
@@ -51,12 +54,9 @@ DEFAULTS = {
 
 
 class Baseline(nn.Module):
-    r"""Statistics of the data around one of the networks.
+    r"""One of the networks in standard deviations, spoken to in raw units.
 
-    Ours: the three share all that is not their idea, so that a table compares ideas.
-
-    Args:
-        config: BaselineConfig.
+    The three share all that is not their idea, so that a table compares ideas.
     """
 
     def __init__(self, config):
@@ -68,14 +68,7 @@ class Baseline(nn.Module):
         self.audio = Statistics(torch.zeros(AUDIO_DIM), torch.ones(AUDIO_DIM))
 
     def standardised(self, cond):
-        r"""A raw Condition in standard deviations, the attitude left out where the config says so.
-
-        Args:
-            cond: Condition in raw units, with a reference.
-
-        Returns:
-            Condition.
-        """
+        r"""A raw Condition in standard deviations, without attitude where the config says so."""
         return cond._replace(
             audio=self.audio.normalise(cond.audio),
             speaker=self.speaker.normalise(cond.speaker),
@@ -84,15 +77,9 @@ class Baseline(nn.Module):
         )
 
     def loss(self, listener, cond, generator):
-        r"""The system's own loss on raw data.
+        r"""The network's own loss on raw motion (B, L, 70) and its raw Condition, a scalar.
 
-        Args:
-            listener: (B, L, 70) raw motion.
-            cond: Condition in raw units.
-            generator: of the dropout.
-
-        Returns:
-            Scalar.
+        ViCo's and PCHG's data begins at the frame that is given, so that is their reference.
         """
         if self.config.kind != "lstm":  # their data begins at the frame that is given
             cond = cond._replace(reference=listener[:, 0])
@@ -101,22 +88,34 @@ class Baseline(nn.Module):
 
     @torch.no_grad()
     def respond(self, cond, samples, generator=None):
-        r"""The one response, as often as asked for.
-
-        Args:
-            cond: Condition of one clip in raw units, as MotionModel.sample takes it.
-            samples: K.
-            generator: not needed; every method takes one.
-
-        Returns:
-            (K, L, 70) in raw units, K equal responses.
-        """
+        r"""The one response, `samples` times: (K, L, 70) raw, from a raw Condition of one clip."""
         response = self.listener.denormalise(self.network(self.standardised(cond), None))
         return response.expand(samples, -1, -1)
 
 
-if __name__ == "__main__":
-    from mfr.evaluation.methods.training import main
-    from mfr.files.whole import command
+def save(path, baseline, **more):
+    r"""Write a baseline whole or not at all; `more` are further tensors and numbers."""
+    content = {
+        "format": FORMAT,
+        "config": asdict(baseline.config),
+        "model": baseline.state_dict(),
+        **more,
+    }
+    with atomic(path) as temporary:
+        torch.save(content, temporary)
 
-    command(main)
+
+def load(path, device="cpu"):
+    r"""(Baseline in evaluation mode, dict of the file's content).
+
+    Raises:
+        ValueError: no such file, not a baseline, or a config that this version does not know.
+    """
+    path = existing(path, "baseline")
+    content = checkpoint.open_format(path, "baseline", FORMAT, device)
+    try:
+        baseline = Baseline(BaselineConfig(**content["config"])).to(device)
+    except (TypeError, KeyError) as error:
+        raise ValueError(f"{path}: its config does not fit this version ({error})") from error
+    checkpoint.restore(baseline, content["model"], path)
+    return baseline.eval(), content

@@ -10,11 +10,12 @@ from typing import Callable, NamedTuple, Optional
 
 import torch
 
-from mfr.evaluation.methods import training as baselines_training
+from mfr.evaluation.methods import baselines
 from mfr.motion.model import MotionModel
 from mfr.training import checkpoint
 from mfr.training.identity import identity_file
 
+DIGITS = 16  # of a digest; what follows in a key are the settings of sampling
 KINDS = {"vico": "ViCo", "pchg": "PCHG", "lstm": "w/o DIFF (LSTM)"}
 
 
@@ -30,102 +31,43 @@ class Method(NamedTuple):
 
 
 def freeze(cond, samples, generator):
-    r"""x_l = x_0: the portrait, still.
-
-    Ours.
-
-    Args:
-        cond: Condition of one clip in raw units.
-        samples: K.
-        generator: not needed.
-
-    Returns:
-        (K, L, 70).
-    """
+    r"""x_l = x_0: the portrait, still."""
     return cond.reference[:, None].expand(samples, cond.speaker.shape[1], -1)
 
 
 def mirror(cond, samples, generator):
-    r"""x_l = the speaker's own coefficients.
-
-    Ours.
-
-    Args:
-        cond: Condition of one clip in raw units.
-        samples: K.
-        generator: not needed.
-
-    Returns:
-        (K, L, 70).
-    """
+    r"""x_l = the speaker's own coefficients."""
     return cond.speaker.expand(samples, -1, -1)
 
 
 class TrainingMean:
-    r"""x_l = the mean of all training frames of listeners.
-
-    Ours.
-
-    Args:
-        clips: list of (L, 70) raw.
-    """
+    r"""x_l = the mean of all training frames of listeners, clips (L, 70) raw."""
 
     def __init__(self, clips):
         self.mean = torch.cat(list(clips)).double().mean(0).float()
 
     def __call__(self, cond, samples, generator):
-        r"""The mean, at every frame.
-
-        Args:
-            cond: Condition of one clip in raw units.
-            samples: K.
-            generator: not needed.
-
-        Returns:
-            (K, L, 70).
-        """
+        r"""(K, L, 70), the mean at every frame."""
         return self.mean.expand(samples, cond.speaker.shape[1], -1)
 
 
 class RandomClip:
-    r"""x = the motion of a random training listener, played to and fro where it is too short.
-
-    Ours.
-
-    Args:
-        clips: list of (L, 70) raw.
-    """
+    r"""x = the motion of a random training listener, to and fro where it is too short."""
 
     def __init__(self, clips):
         self.clips = list(clips)
 
     def __call__(self, cond, samples, generator):
-        r"""K clips, each as likely as any other.
-
-        Args:
-            cond: Condition of one clip in raw units.
-            samples: K.
-            generator: torch.Generator on the CPU.
-
-        Returns:
-            (K, L, 70).
-        """
+        r"""(K, L, 70), each of the clips as likely as any other."""
         chosen = torch.randint(len(self.clips), (samples,), generator=generator)
         length = cond.speaker.shape[1]
         return torch.stack([to_and_fro(self.clips[i], length) for i in chosen.tolist()])
 
 
 def to_and_fro(clip, length):
-    r"""The first `length` frames of clip, clip backwards, clip, ...
+    r"""The first `length` frames of clip (L, D), clip backwards, clip, ...
 
-    Ours: no jump, and no frame twice in a row but for a clip of one.
-
-    Args:
-        clip: (L, D).
-        length: frames wanted.
-
-    Returns:
-        (length, D).
+    No jump, and no frame twice in a row but for a clip of one.
     """
     period = max(1, 2 * len(clip) - 2)
     place = torch.arange(length) % period
@@ -133,16 +75,7 @@ def to_and_fro(clip, length):
 
 
 def trivial_methods(clips):
-    r"""The methods that need no training.
-
-    Ours.
-
-    Args:
-        clips: motion of the training listeners, list of (L, 70) raw.
-
-    Returns:
-        list of Method.
-    """
+    r"""The methods that need no training but its listeners, clips (L, 70) raw."""
     return [
         Method("freeze first frame", freeze, True),
         Method("training mean", TrainingMean(clips), True),
@@ -152,15 +85,9 @@ def trivial_methods(clips):
 
 
 def find_methods(runs, variants=()):
-    r"""Every trained method below a folder.
+    r"""Every motion.pt, vico.pt, pchg.pt and lstm.pt in a folder of runs and in its folders.
 
-    Ours.
-
-    Args:
-        runs: folder of runs, or one run: motion.pt, vico.pt, pchg.pt and lstm.pt in it or in its
-            folders.
-        variants: settings of sampling for further rows of each motion.pt, as {"steps": 10} or
-            {"guidance": 2.0}.
+    `variants` are settings of sampling for further rows of each motion.pt, as {"steps": 10}.
 
     Returns:
         (list of Method, list of lines about files that could not be read), by folder.
@@ -171,7 +98,7 @@ def find_methods(runs, variants=()):
     runs = Path(runs)
     if not runs.is_dir():
         raise ValueError(f"runs {runs}: no such folder")
-    found, problems = [], []
+    methods, problems = [], []
     for folder in [runs, *sorted(path for path in runs.iterdir() if path.is_dir())]:
         for kind in (*KINDS, "motion"):
             path = folder / f"{kind}.pt"
@@ -179,49 +106,31 @@ def find_methods(runs, variants=()):
                 continue
             try:
                 if kind == "motion":
-                    found += motion_methods(path, variants)
+                    methods += motion_methods(path, variants)
                 else:
-                    found.append(baseline_method(path, f"{KINDS[kind]} · {folder.name}"))
+                    methods.append(baseline_method(path, f"{KINDS[kind]} · {folder.name}"))
             except ValueError as error:  # of an older version, or half a copy
                 problems.append(f"left out: {' '.join(str(error).split())}")
-    return found, problems
+    return methods, problems
 
 
 def baseline_method(path, name):
-    r"""A trained baseline as a method.
-
-    Args:
-        path: vico.pt, pchg.pt or lstm.pt.
-        name: of the row.
-
-    Returns:
-        Method.
-    """
-    baseline, _ = baselines_training.load(path)
+    r"""A vico.pt, pchg.pt or lstm.pt as a method."""
+    baseline, _ = baselines.load(path)
     V = identity_file(path.parent)
     return Method(name, baseline.respond, True, V, digest(path, V))
 
 
 def motion_methods(path, variants=()):
-    r"""A trained MFR-Net as methods: as it is, and with other settings of sampling.
-
-    Paper: Table 4's rows are told apart by the config in the file.
-
-    Args:
-        path: motion.pt.
-        variants: dicts of steps, guidance, eta.
-
-    Returns:
-        list of Method.
-    """
+    r"""A motion.pt as methods: as it is, and once for each dict of steps, guidance, eta."""
     content = checkpoint.load(path, "motion")
     model = MotionModel(content["config"]).eval()
     checkpoint.restore(model, content["model"], path)
     V, label = identity_file(path.parent), f"{describe(content['config'])} · {path.parent.name}"
-    found = []
+    methods = []
     for settings in ({}, *variants):
         words = ", ".join(f"{k} {v:g}" for k, v in settings.items())
-        found.append(
+        methods.append(
             Method(
                 f"{label}, {words}" if words else label,
                 _sampler(model, settings),
@@ -231,7 +140,7 @@ def motion_methods(path, variants=()):
                 content["config"].stride,
             )
         )
-    return found
+    return methods
 
 
 def _sampler(model, settings):
@@ -244,16 +153,7 @@ def _sampler(model, settings):
 
 
 def describe(config):
-    r"""What a motion config is in the paper's words.
-
-    Paper: Table 4; `paper` is the literal reading.
-
-    Args:
-        config: MotionConfig.
-
-    Returns:
-        "MFR-Net", "MFR-Net, paper" or "w/o FAM".
-    """
+    r"""What a motion config is in Table 4's words; `paper` is the literal reading."""
     if config.aggregation == "concat":
         return "w/o FAM"
     literal = not (config.reference or config.time_in_modulation)
@@ -261,17 +161,8 @@ def describe(config):
 
 
 def digest(*paths):
-    r"""A short name of the content of files.
-
-    Ours.
-
-    Args:
-        paths: files.
-
-    Returns:
-        16 hexadecimal digits.
-    """
+    r"""A short name of the content of files: 16 hexadecimal digits."""
     total = hashlib.sha256()
     for path in paths:
         total.update(Path(path).read_bytes())
-    return total.hexdigest()[:16]
+    return total.hexdigest()[:DIGITS]

@@ -11,17 +11,9 @@ from torch import nn
 
 
 def dropout(x, share, generator):
-    r"""x with a share of its entries 0 and the others divided by 1 - share.
+    r"""x with a share of its entries 0 and the others divided by 1 - share; x (...).
 
-    Ours.
-
-    Args:
-        x: (...).
-        share: probability of 0, 0 .. 1.
-        generator: torch.Generator on x's device; None changes nothing.
-
-    Returns:
-        Of x's shape.
+    Without a generator, which must be on x's device, nothing changes.
 
     Raises:
         ValueError: the share is outside [0, 1).
@@ -30,22 +22,14 @@ def dropout(x, share, generator):
         raise ValueError(f"share is {share}; allowed: 0 .. 1, 1 not included")
     if generator is None or share == 0:
         return x
-    kept = torch.rand(x.shape, generator=generator, device=x.device) >= share
-    return x * kept / (1 - share)
+    survives = torch.rand(x.shape, generator=generator, device=x.device) >= share
+    return x * survives / (1 - share)
 
 
 class Stack(nn.Module):
-    r"""LSTM layers with dropout between them.
+    r"""nn.LSTM(num_layers=layers), but for where the dropout between layers is drawn from.
 
-    Ours: as nn.LSTM(num_layers=layers), but for where its dropout is drawn from.
-
-    Args:
-        inputs: features that enter.
-        hidden: features of a layer and direction.
-        layers: how many.
-        share: of the dropout between layers.
-        bias: whether the layers have biases.
-        both_ways: whether each layer also runs from the end to the start.
+    `share` is the dropout's probability.
     """
 
     def __init__(self, inputs, hidden, layers, share, bias=True, both_ways=False):
@@ -59,15 +43,9 @@ class Stack(nn.Module):
         self.layers, self.share = layers, share
 
     def forward(self, x, states=None, generator=None):
-        r"""All frames through all layers.
+        r"""(B, L, inputs) through all layers: (B, L, hidden), or twice that both ways.
 
-        Args:
-            x: (B, L, inputs).
-            states: (2, layers, B, hidden), first hidden states and cells; None is zeros.
-            generator: of the dropout while training, or None.
-
-        Returns:
-            (B, L, hidden), or twice that both ways.
+        `states` (2, layers, B, hidden) are first hidden states and cells; None is zeros.
         """
         for i, lstm in enumerate(self.lstms):
             if i:
@@ -80,14 +58,7 @@ class Stack(nn.Module):
 def initialise(module, generator):
     r"""U(-b, b), b = 1/sqrt(inputs), of an LSTM 1/sqrt(hidden): torch's own choice, drawn anew.
 
-    Ours. Normalisations keep their ones and zeros.
-
-    Args:
-        module: any made of Linear, Conv1d, LSTM and normalisations; changed in place.
-        generator: torch.Generator on the CPU.
-
-    Returns:
-        The module.
+    In place; normalisations keep their ones and zeros. The generator is on the CPU.
     """
     for part in module.modules():
         if isinstance(part, (nn.Linear, nn.Conv1d, nn.Conv2d)):

@@ -1,5 +1,7 @@
 r"""Training of the compared systems: one loop, files that a kill cannot halve, resume bit for bit.
 
+    python -m mfr.evaluation.methods train vico --data data/vico --run runs/baselines
+
 RUN/KIND.pt is what the tables need, as it was where the held-out loss was lowest; RUN/KIND/last.pt
 is what --resume needs.
 """
@@ -7,89 +9,28 @@ is what --resume needs.
 import argparse
 import math
 import time
-import warnings
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import torch
 
-from mfr.evaluation.methods.baselines import DEFAULTS, Baseline, BaselineConfig
+from mfr.evaluation.methods.baselines import DEFAULTS, Baseline, BaselineConfig, load, save
 from mfr.evaluation.methods.sequences import initialise
 from mfr.face.coefficients import Statistics
 from mfr.files.vico import held_out, read_clips
-from mfr.files.whole import atomic, existing
-from mfr.training import checkpoint
+from mfr.files.whole import command_line
 from mfr.training.averaging import pick_device
 from mfr.training.batches import MotionData
 from mfr.training.identity import identity_file, load_identity
 from mfr.training.motion import portraits_to_vectors
 
-FORMAT = "mfr-net baseline 1"
 HELD_OUT_BATCHES = 8
-
-
-def save(path, baseline, **more):
-    r"""Write a baseline whole or not at all.
-
-    Args:
-        path: .pt file.
-        baseline: Baseline.
-        more: further tensors and numbers.
-    """
-    content = {
-        "format": FORMAT,
-        "config": asdict(baseline.config),
-        "model": baseline.state_dict(),
-        **more,
-    }
-    with atomic(path) as temporary:
-        torch.save(content, temporary)
-
-
-def load(path, device="cpu"):
-    r"""Read a baseline without executing anything that is in the file.
-
-    Args:
-        path: written by save.
-        device: where it goes.
-
-    Returns:
-        (Baseline in evaluation mode, dict of the file's content).
-
-    Raises:
-        ValueError: no such file, not a baseline, or a config that this version does not know.
-    """
-    path = existing(path, "baseline")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch warns about foreign files before it refuses
-            content = torch.load(path, map_location=device, weights_only=True)
-    except Exception as error:  # a damaged file makes torch raise almost anything
-        raise ValueError(
-            f"{path}: cannot be opened safely as a baseline (damaged, or it holds "
-            "objects other than tensors, numbers and strings)"
-        ) from error
-    found = content.get("format") if isinstance(content, dict) else type(content).__name__
-    if found != FORMAT:
-        raise ValueError(f"{path}: format {found!r}; a baseline has {FORMAT!r}")
-    try:
-        baseline = Baseline(BaselineConfig(**content["config"])).to(device)
-    except (TypeError, KeyError) as error:
-        raise ValueError(f"{path}: its config does not fit this version ({error})") from error
-    checkpoint.restore(baseline, content["model"], path)
-    return baseline.eval(), content
 
 
 class Trainer:
     r"""Data, network, optimiser and generators of one run.
 
-    Ours.
-
-    Args:
-        config: BaselineConfig.
-        data: ViCo-layout folder.
-        run: folder for the results; its identity.pt goes before the bundled one.
-        device: torch.device.
+    V is RUN/identity.pt, or the bundled one.
     """
 
     def __init__(self, config, data, run, device):
@@ -124,10 +65,7 @@ class Trainer:
         return self.run / self.config.kind / "last.pt"
 
     def update(self):
-        r"""One step of training.
-
-        Returns:
-            The loss.
+        r"""One step of training; gives the loss.
 
         Raises:
             ValueError: the gradient is not finite.
@@ -154,11 +92,7 @@ class Trainer:
 
     @torch.no_grad()
     def held_out_loss(self):
-        r"""The same loss on fixed held-out windows.
-
-        Returns:
-            float.
-        """
+        r"""The same loss on fixed held-out windows."""
         self.baseline.eval()
         generator, total = torch.Generator().manual_seed(1), 0.0
         for _ in range(HELD_OUT_BATCHES):
@@ -167,11 +101,7 @@ class Trainer:
         return total / HELD_OUT_BATCHES
 
     def save(self, value):
-        r"""Write the state, and the weights if they are the best so far.
-
-        Args:
-            value: held-out loss.
-        """
+        r"""Write the state, and the weights if this held-out loss is the least so far."""
         if value < self.best:
             self.best = value
             save(self.weights_file, self.baseline, step=self.step, held_out=value)
@@ -207,14 +137,7 @@ class Trainer:
 
 
 def train(trainer):
-    r"""The loop: twenty reports, twenty saves.
-
-    Args:
-        trainer: Trainer.
-
-    Returns:
-        The last held-out loss.
-    """
+    r"""The loop: twenty reports, twenty saves; gives the last held-out loss."""
     steps, first = trainer.config.steps, trainer.step
     every, running, began = max(1, steps // 20), None, time.monotonic()
     value = trainer.held_out_loss()
@@ -238,11 +161,7 @@ def train(trainer):
 
 
 def main(arguments=None):
-    r"""The command line.
-
-    Args:
-        arguments: list of words, or None for the command line's own.
-    """
+    r"""The command line."""
     options = parser().parse_args(arguments)
     known = {f.name for f in fields(BaselineConfig)}
     given = {k: v for k, v in vars(options).items() if k in known and v is not None}
@@ -261,13 +180,7 @@ def main(arguments=None):
 
 
 def check(config):
-    r"""Refuse settings that no loop could work with.
-
-    Args:
-        config: BaselineConfig.
-
-    Returns:
-        The same.
+    r"""The config, if a loop could work with it.
 
     Raises:
         ValueError: a number is out of its range.
@@ -283,12 +196,8 @@ def check(config):
 
 
 def parser():
-    r"""The command line's words.
-
-    Returns:
-        An ArgumentParser.
-    """
-    top = argparse.ArgumentParser(prog="mfr.evaluation.baselines")
+    r"""The command line's words."""
+    top = command_line("mfr.evaluation.methods", __doc__)
     sub = top.add_subparsers(dest="command", required=True).add_parser("train")
     sub.add_argument("kind", choices=tuple(DEFAULTS))
     sub.add_argument("--data", default="data/small", help="ViCo-layout folder (%(default)s)")

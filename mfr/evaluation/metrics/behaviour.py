@@ -21,16 +21,14 @@ LEAST_NODS = 4
 def response_delay(motions, phrase_ends):
     r"""sum_j j (s_j - s) / sum_j (s_j - s), s_j the mean head speed j frames after a phrase ends.
 
-    Ours: s is that of the first 3 frames. Should equal the oracle's. Aggregation: all phrases of
-    all clips in one mean curve. Trap: it is the centre of the answer's movement, so it is later
-    than its onset; phrases whose 45 frames leave the clip do not count.
+    s is that of the first 3 frames. Should equal the oracle's; NaN where no phrase counts or the
+    head does not answer [frames]. Aggregation: all phrases of all clips in one mean curve. Trap: it
+    is the centre of the answer's movement, so it is later than its onset; phrases whose 45 frames
+    leave the clip do not count.
 
     Args:
         motions: list of (L, 70), one response a clip.
         phrase_ends: list of (N,) [frames], of the speakers.
-
-    Returns:
-        float [frames]; NaN where no phrase counts or the head does not answer.
 
     Raises:
         ValueError: the lists differ in length, or a motion is not (L, 70).
@@ -58,40 +56,27 @@ def response_delay(motions, phrase_ends):
 def nod_size(samples):
     r"""Mean prominence of the pitch's peaks that are at least 0.03 rad and 4 .. 30 frames wide.
 
-    Ours.
-
-    Args:
-        samples: (K, L, 70) responses of one listener.
-
-    Returns:
-        float [rad]; NaN for fewer than 4 nods.
-
-    Raises:
-        ValueError: shape, or numbers that are not finite.
+    Of responses (K, L, 70) of one listener; NaN for fewer than 4 nods [rad].
     """
     pitch = inputs.motion("samples", samples, 3, 70)[:, :, 0]
-    found = [
+    prominences = [
         find_peaks(row, prominence=NOD, width=NOD_WIDTH, rel_height=0.5)[1]["prominences"]
         for row in pitch
     ]
-    sizes = np.concatenate(found)
+    sizes = np.concatenate(prominences)
     return float(sizes.mean()) if len(sizes) >= LEAST_NODS else float("nan")
 
 
 def style_correlation(sizes, truth, groups):
     r"""Pearson's r of log sizes and log truth over clips, each group's means taken away first.
 
-    Ours: attitudes nod in different sizes, which is no personal style. Higher is better; the
-    oracle's own value is the limit, as a few nods tell a style only so well.
-
-    Args:
-        sizes: (N,) of nods, > 0; NaN entries are left out.
-        truth: (N,) the persons' true factors, > 0.
-        groups: N names, the attitudes.
+    Attitudes nod in different sizes, which is no personal style. Higher is better; the oracle's own
+    value is the limit, as a few nods tell a style only so well. Sizes of nods and true factors are
+    (N,), > 0; NaN sizes are left out.
 
     Returns:
-        (r, its standard error (1 - r^2)/sqrt(n - 1 - number of groups), n); r and its error are
-        NaN where n leaves less than one degree of freedom, or nothing varies.
+        (r, its standard error (1 - r^2)/sqrt(n - 1 - number of groups), n); r and its error are NaN
+        where n leaves less than one degree of freedom, or nothing varies.
     """
     sizes, truth = np.log(np.asarray(sizes, float)), np.log(np.asarray(truth, float))
     used = np.isfinite(sizes)

@@ -14,16 +14,11 @@ def frechet_distance(generated, real):
     r"""|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)): squared 2-Wasserstein of two Gaussians.
 
     Paper: Sec. 4.2.1, Table 2 (FID [14], where the features are Inception's). Lower is better
-    [feature units squared]. Aggregation: all frames of all clips in one set, covariances over
-    n - 1. Trap: two finite sets of one population are not at 0 but near F (F + 5) / 2 / n for
-    whitened features, so compare equal n only; and another feature net is another metric.
+    [feature units squared]. Aggregation: all frames of all clips in one set, covariances over n -
+    1. Trap: two finite sets of one population are not at 0 but near F (F + 5) / 2 / n for whitened
+    features, so compare equal n only; and another feature net is another metric.
 
-    Args:
-        generated: (N, F), N >= 2.
-        real: (M, F), M >= 2.
-
-    Returns:
-        float, >= 0 up to rounding.
+    (N, F) and (M, F), N and M >= 2, to a float >= 0 up to rounding.
 
     Raises:
         ValueError: shapes, fewer than 2 rows, or numbers that are not finite.
@@ -41,17 +36,10 @@ def frechet_distance(generated, real):
 
 
 def frechet_from_moments(mean_1, cov_1, mean_2, cov_2):
-    r"""|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)) from stored statistics.
+    r"""frechet_distance from means (F,) and covariances (F, F), as others publish them in .npz.
 
-    Paper: Sec. 4.2.1, FID [14]. Lower is better. Aggregation: see frechet_distance. For the .npz
-    statistics that others publish.
-
-    Args:
-        mean_1, mean_2: (F,).
-        cov_1, cov_2: (F, F) symmetric, no eigenvalue below 0; may be singular.
-
-    Returns:
-        float, >= 0 up to rounding.
+    Paper: Sec. 4.2.1, FID [14]. Lower is better. Aggregation: see frechet_distance. Covariances are
+    symmetric, without an eigenvalue below 0; they may be singular.
 
     Raises:
         ValueError: shapes, or numbers that are not finite.
@@ -66,18 +54,11 @@ def frechet_from_moments(mean_1, cov_1, mean_2, cov_2):
 
 
 def csim(generated, real):
-    r"""<a, b> / (|a| |b|) of the identity features of two frames, -1 .. 1.
+    r"""<a, b> / (|a| |b|) of the identity features (..., F) of two frames, -1 .. 1, (...,).
 
     Paper: Sec. 4.2.1; Table 2 prints CSIM with an arrow down, which only 1 - cosine can have: see
     id_distance. Higher is more alike. Aggregation: mean over frames of all clips. Trap: needs a
     face recogniser that never was part of the training loss, or it rewards its own taste.
-
-    Args:
-        generated: (..., F) features of generated frames.
-        real: the same shape, of the true frames or of the portrait.
-
-    Returns:
-        (...,) float64.
 
     Raises:
         ValueError: shapes differ, numbers that are not finite, or a vector of length 0.
@@ -92,39 +73,20 @@ def csim(generated, real):
 
 
 def id_distance(generated, real):
-    r"""1 - csim, 0 .. 2: the quantity that the paper's "CSIM, lower is better" must be.
+    r"""1 - csim of (..., F): what the paper's "CSIM, lower is better" must be, 0 .. 2, (...,).
 
     Paper: Table 2, Table 4. Lower is better. Aggregation: mean over frames of all clips.
-
-    Args:
-        generated: (..., F).
-        real: the same shape.
-
-    Returns:
-        (...,) float64.
-
-    Raises:
-        ValueError: see csim.
     """
     return 1 - csim(generated, real)
 
 
 def diversity_frames(features):
-    r"""mean_f std_l x[l, f]: how much the features of one clip vary over its frames.
+    r"""mean_f std_l x[l, f]: how much the features (..., L, F) of one clip vary over its frames.
 
     Paper: Sec. 4.2.1, Table 2 "Diversity", after SadTalker: x are Hopenet's features; the angles
-    [rad] serve where no network is at hand. Higher is livelier. Aggregation: mean over clips.
-    Trap: one lively but fixed response scores high; it says nothing of many responses to one
-    speaker (diversity_samples does), and the published definition left net and axis open.
-
-    Args:
-        features: (..., L, F), std over L (over n, so one frame gives 0).
-
-    Returns:
-        float [units of the features].
-
-    Raises:
-        ValueError: shape, or numbers that are not finite.
+    [rad] serve where no network is at hand. Higher is livelier [their units]; one frame gives 0.
+    Aggregation: mean over clips. Trap: one lively but fixed response scores high (diversity_samples
+    sees that); the published definition left net and axis open.
     """
     return float(inputs.motion("features", features).std(axis=-2).mean())
 

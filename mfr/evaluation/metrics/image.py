@@ -16,19 +16,11 @@ C1, C2 = 0.01**2, 0.03**2  # for values in [0, 1]
 def psnr(generated, real):
     r"""10 log10(1 / mean (x - y)^2) [dB], images in [0, 1].
 
-    Paper: Sec. 4.2.1, Table 2. Higher is better. Aggregation: mean over frames of all clips.
-    Trap: equal frames give inf, which then owns the mean; and the mean of decibels is not the
-    decibels of the mean error.
+    Paper: Sec. 4.2.1, Table 2. Higher is better. Aggregation: mean over frames of all clips. Trap:
+    equal frames give inf, which then owns the mean; and the mean of decibels is not the decibels of
+    the mean error.
 
-    Args:
-        generated: float (B, C, H, W) in [0, 1] or uint8 (B, H, W, C), numpy or torch.
-        real: the same, equally many frames.
-
-    Returns:
-        (B,) float64.
-
-    Raises:
-        ValueError: shapes, range or type (see Images).
+    Both as Images takes them, float (B, C, H, W) or uint8 (B, H, W, C); gives (B,) float64.
     """
     generated, real = image_pair(generated, real, side=1)
     values = []
@@ -40,22 +32,11 @@ def psnr(generated, real):
 
 
 def ssim(generated, real):
-    r"""mean (2 mu_x mu_y + C1)(2 cov + C2) / ((mu_x^2 + mu_y^2 + C1)(var_x + var_y + C2)), -1 .. 1.
+    r"""mean (2 mu_x mu_y + C1)(2 cov + C2) / ((mu_x^2 + mu_y^2 + C1)(var_x + var_y + C2)), (B,).
 
-    Paper: Sec. 4.2.1, Table 2. Higher is better. Aggregation: per channel, over the places where
-    the 11 x 11 Gaussian window (std 1.5) fits; mean over channels; mean over frames of all clips.
-    Trap: on grey images, with a uniform 7 x 7 window or with sample covariances (scikit-image's
-    defaults) the numbers are others.
-
-    Args:
-        generated: float (B, C, H, W) in [0, 1] or uint8 (B, H, W, C), numpy or torch.
-        real: the same, equally many frames.
-
-    Returns:
-        (B,) float64; computed in the images' own float type.
-
-    Raises:
-        ValueError: shapes, range or type (see Images), or a side below 11 pixels.
+    Paper: Sec. 4.2.1, Table 2. Higher is better, -1 .. 1. Aggregation: per channel, over the places
+    where the 11 x 11 Gaussian window (std 1.5) fits; mean over channels, frames, clips. Trap: on
+    grey images, with a 7 x 7 window or sample covariances (scikit-image) the numbers are others.
     """
     generated, real = image_pair(generated, real, side=WINDOW)
     values = [_ssim(generated.unit(i), real.unit(i)) for i in range(len(real))]

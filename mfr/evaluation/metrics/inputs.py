@@ -11,14 +11,8 @@ RANGE_SLACK = 1e-3  # images may leave [0, 1] by the rounding of a blend
 
 
 def to_array(name, value):
-    r"""A float64 array of finite numbers.
-
-    Args:
-        name: what the caller calls the value, for the message.
-        value: numpy array, torch tensor or nested sequence.
-
-    Returns:
-        numpy float64 of the same shape.
+    r"""A float64 array of a numpy array, torch tensor or nested sequence; `name` is for the
+    message.
 
     Raises:
         ValueError: not numbers, or some of them are not finite.
@@ -41,16 +35,11 @@ def to_array(name, value):
 
 
 def motion(name, value, ndim=None, width=None):
-    r"""Motion or features as float64, (..., L, D).
+    r"""Motion or features as float64 (..., L, D), a row per frame.
 
     Args:
-        name: for the message.
-        value: numpy or torch, a row per frame.
         ndim: number of axes, or None for two and more.
         width: D, or None for any.
-
-    Returns:
-        numpy float64.
 
     Raises:
         ValueError: number of axes, D, an empty axis, or a number that is not finite.
@@ -65,14 +54,7 @@ def motion(name, value, ndim=None, width=None):
 
 
 def clips(name, value):
-    r"""A list of float64 (..., L_i, D), one entry a clip.
-
-    Args:
-        name: for the message.
-        value: a list or tuple of clips of any lengths, or one array (a single clip).
-
-    Returns:
-        list of numpy float64.
+    r"""A list of float64 (..., L_i, D), one entry a clip; a single array is a single clip.
 
     Raises:
         ValueError: the list is empty, a clip is not motion, or D differs between clips.
@@ -89,32 +71,16 @@ def clips(name, value):
 
 
 def frames(name, value):
-    r"""All frames of all clips in one table, every frame with equal weight.
-
-    Args:
-        name: for the message.
-        value: clips (..., L_i, D).
-
-    Returns:
-        (N, D) float64.
-
-    Raises:
-        ValueError: not clips of motion.
-    """
+    r"""All frames of clips (..., L_i, D) in one table (N, D), every frame with equal weight."""
     return np.concatenate([clip.reshape(-1, clip.shape[-1]) for clip in clips(name, value)])
 
 
 def frames_beside(name, value, other_name, other):
-    r"""Frames of `value` and, row by row, the frames of `other` that belong to them.
+    r"""Frames (N, D) of `value` and, row by row, the frames (N, D2) of `other` beside them.
 
     Args:
-        name: for the message.
         value: clips (..., L_i, D); leading axes are samples of one clip.
-        other_name: for the message.
         other: as many clips (L_i, D2); repeated for every sample.
-
-    Returns:
-        (N, D) and (N, D2) float64.
 
     Raises:
         ValueError: not clips, or their number or lengths differ.
@@ -139,12 +105,6 @@ def frames_beside(name, value, other_name, other):
 def same_shape(name, value, other_name, other):
     r"""Refuse two arrays that cannot be compared entry by entry.
 
-    Args:
-        name: for the message.
-        value: array.
-        other_name: for the message.
-        other: array.
-
     Raises:
         ValueError: the shapes differ.
     """
@@ -156,14 +116,7 @@ def same_shape(name, value, other_name, other):
 
 
 def scale(value, width):
-    r"""What a coefficient is divided by before distances are taken.
-
-    Args:
-        value: one number or (D,), > 0.
-        width: D.
-
-    Returns:
-        numpy float64, () or (D,).
+    r"""What coefficients (..., D) are divided by before distances are taken: () or (D,), > 0.
 
     Raises:
         ValueError: another shape, or not above 0.
@@ -180,9 +133,8 @@ class Images:
     r"""A clip of images that gives one frame at a time as (C, H, W), floats in [0, 1] or uint8.
 
     Args:
-        name: for the message.
-        value: float (B, C, H, W) in [0, 1], or uint8 (B, H, W, C) in 0..255; numpy or torch;
-            C is 3 (RGB) or 1.
+        value: float (B, C, H, W) in [0, 1], or uint8 (B, H, W, C) in 0..255; numpy or torch; C is 3
+            (RGB) or 1.
         side: least height and width [pixels].
 
     Raises:
@@ -217,25 +169,11 @@ class Images:
         return len(self.values)
 
     def frame(self, i):
-        r"""Frame i.
-
-        Args:
-            i: 0 .. B - 1.
-
-        Returns:
-            (C, H, W), float in [0, 1] or uint8.
-        """
+        r"""Frame i, (C, H, W), float in [0, 1] or uint8."""
         return self.values[i].permute(2, 0, 1) if self.bytes else self.values[i]
 
     def unit(self, i):
-        r"""Frame i in floats.
-
-        Args:
-            i: 0 .. B - 1.
-
-        Returns:
-            (C, H, W) in [0, 1]; float32 at least.
-        """
+        r"""Frame i in floats, (C, H, W) in [0, 1]; float32 at least."""
         frame = self.frame(i)
         if self.bytes:
             return frame.contiguous().float() / 255
@@ -243,15 +181,7 @@ class Images:
 
 
 def image_pair(generated, real, side):
-    r"""Two clips of images that can be compared frame by frame.
-
-    Args:
-        generated: see Images.
-        real: see Images; may be bytes where the other is floats.
-        side: least height and width [pixels].
-
-    Returns:
-        Images, Images.
+    r"""Two clips of images that can be compared frame by frame; one may be bytes, one floats.
 
     Raises:
         ValueError: one is not a clip of images, or their numbers or sizes differ.

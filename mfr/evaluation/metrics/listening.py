@@ -15,22 +15,12 @@ KMEANS_ROUNDS = 100
 
 
 def frechet_motion(generated, real):
-    r"""Frechet distance of two sets of frames, the frames of all clips pooled.
+    r"""Frechet distance of two sets of frames, the frames of all clips (..., L_i, D) pooled.
 
-    Ours: "FD" of Learning2Listen and its heirs, see frechet_distance. Lower is better [units^2].
-    Aggregation: one number a data set. Trap: LM-listener and DIM take it per clip and average;
-    that is another, larger number, as two clips of n frames of one white D-dim population are
-    D (D + 5) / (2 n) apart. The pooled bias is small, yet report n; it is not a distance in time.
-
-    Args:
-        generated: clips (..., L_i, D).
-        real: clips (..., L_i, D), of the same D.
-
-    Returns:
-        float.
-
-    Raises:
-        ValueError: no clips, D differs, one frame in all, or numbers that are not finite.
+    "FD" of Learning2Listen and its heirs, see frechet_distance. Lower is better [units^2].
+    Aggregation: one number a data set. Trap: LM-listener and DIM take it per clip and average; that
+    is another, larger number, as two clips of n frames of one white D-dim population are D (D + 5)
+    / (2 n) apart. It is not a distance in time.
     """
     return frechet_distance(inputs.frames("generated", generated), inputs.frames("real", real))
 
@@ -38,20 +28,10 @@ def frechet_motion(generated, real):
 def frechet_paired(generated, real, speaker):
     r"""Frechet distance of pooled frames [speaker, listener]: is it an answer to this speaker?
 
-    Ours: "P-FD" or "paired FD" of the family. Lower is better [units^2]. Aggregation: as in
-    frechet_motion, and its bias with D + D_speaker for D. Trap: where the speaker is missing (DIM's
-    reader for ViCo fills in ones) it equals the unpaired distance; here that is an error.
-
-    Args:
-        generated: clips (..., L_i, D).
-        real: clips (..., L_i, D).
-        speaker: clips (L_i, D_speaker) of the same frames.
-
-    Returns:
-        float.
-
-    Raises:
-        ValueError: see frechet_motion; numbers or lengths of clips differ; the speaker is constant.
+    "Paired FD" of the family. Lower is better [units^2]. Aggregation: as in frechet_motion, its
+    bias with D + D_speaker for D. Trap: where the speaker is missing (DIM's reader for ViCo fills
+    in ones) it equals the unpaired distance; here that raises ValueError. Listeners are clips (...,
+    L_i, D), speakers (L_i, D_speaker).
     """
     sides = []
     for name, value in (("generated", generated), ("real", real)):
@@ -62,57 +42,30 @@ def frechet_paired(generated, real, speaker):
 
 
 def variance_frames(clips):
-    r"""mean over clips and coefficients of var_l x[l, d], over n.
+    r"""mean over clips (..., L_i, D) and coefficients of var_l x[l, d], over n.
 
-    Ours: "Var" as LM-listener and Avatar Forcing take it. Should equal that of real motion
-    [units^2]; one frame gives 0. Aggregation: each clip counts once, whatever its length.
-    Trap: DIM's "Var" is variance_flattened, far larger.
-
-    Args:
-        clips: clips (..., L_i, D).
-
-    Returns:
-        float.
-
-    Raises:
-        ValueError: no clips, or numbers that are not finite.
+    "Var" as LM-listener and Avatar Forcing take it. Should equal that of real motion [units^2].
+    Aggregation: each clip counts once, whatever its length. Trap: DIM's "Var" is
+    variance_flattened, far larger.
     """
     return float(np.mean([clip.var(axis=-2).mean() for clip in inputs.clips("clips", clips)]))
 
 
 def variance_flattened(clips):
-    r"""var of all numbers of all clips in one heap, over n.
+    r"""var of all numbers of all clips (..., L_i, D) in one heap, over n.
 
-    Ours: "Var" as DIM's code takes it. Should equal that of real motion [units^2]. Aggregation:
-    all frames pooled. Trap: the coefficients' means differ, so a frozen face has variance too.
-
-    Args:
-        clips: clips (..., L_i, D).
-
-    Returns:
-        float.
-
-    Raises:
-        ValueError: no clips, or numbers that are not finite.
+    "Var" as DIM's code takes it. Should equal that of real motion [units^2]. Aggregation: all
+    frames pooled. Trap: the coefficients' means differ, so a frozen face has variance too.
     """
     return float(inputs.frames("clips", clips).var())
 
 
 def sid(generated, real, generator, clusters=40):
-    r"""-sum_c p_c log2 p_c [bit]: entropy of generated frames over k-means cells of real frames.
+    r"""-sum_c p_c log2 p_c: entropy of generated frames over k-means cells of real frames.
 
-    Ours: SID of Learning2Listen. Higher is more varied, at most log2 k. Aggregation: all frames
-    pooled. Trap: k differs (DIM: 40 exp, 20 pose; others 15 and 9), so write SID with its k and
-    compare only what one run computed; k-means depends on its seed too.
-
-    Args:
-        generated: clips (..., L_i, D).
-        real: clips (..., L_i, D), of the same D; at least k frames.
-        generator: numpy Generator that picks the first centres.
-        clusters: k, >= 1.
-
-    Returns:
-        float, 0 .. log2 k.
+    SID of Learning2Listen, of clips (..., L_i, D). Higher is more varied, 0 .. log2 k [bit].
+    Aggregation: all frames pooled. Trap: k differs (DIM: 40 exp, 20 pose; others 15 and 9), so
+    write SID with its k and compare only what one run computed: first centres are random.
 
     Raises:
         ValueError: no clips, D differs, k outside 1 .. number of real frames.
@@ -130,18 +83,12 @@ def sid(generated, real, generator, clusters=40):
 def rpcc(generated, real, speaker, per_coefficient=False):
     r"""|r(real, speaker) - r(generated, speaker)|, 0 .. 2: as coupled as a real listener?
 
-    Ours: rPCC of DIM: r is one Pearson correlation of all numbers of all clips. Lower is better.
-    Aggregation: all frames pooled. Trap: that heap mixes coefficients of other means and sizes,
-    so a frozen face can score well; per_coefficient takes r of each d alone.
+    rPCC of DIM: r is one Pearson correlation of all numbers of all clips. Lower is better.
+    Aggregation: all frames pooled. Trap: that heap mixes coefficients of other means and sizes, so
+    a frozen face can score well; `per_coefficient` takes the mean over d of r of each d alone, and
+    those that never change are left out (if all are, nan).
 
-    Args:
-        generated: clips (..., L_i, D).
-        real: clips (..., L_i, D).
-        speaker: clips (L_i, D) of the same frames and coefficients.
-        per_coefficient: average over d of the difference, instead of the published heap.
-
-    Returns:
-        float; coefficients that never change are left out, and if all are, nan.
+    Listeners are clips (..., L_i, D), speakers (L_i, D).
 
     Raises:
         ValueError: shapes; numbers of clips; real or speaker is constant.
@@ -162,20 +109,13 @@ def rpcc(generated, real, speaker, per_coefficient=False):
 def tlcc(listener, speaker, max_lag=60):
     r"""argmax_lag mean_d r(listener[l + lag, d], speaker[l, d]), |lag| <= max_lag: who follows?
 
-    Ours: TLCC of REACT (FRSyn). A lag above 0: the listener follows. Should equal that of real
-    pairs [frames]. Aggregation: mean of |lag| over clips. Trap: smooth motion correlates at any
-    lag by chance, so read the peak beside the lag; a constant coefficient is left out.
-
-    Args:
-        listener: (L, D).
-        speaker: (L, D).
-        max_lag: [frames], 0 .. L - 3; 60 are 2 s at 30 fps.
-
-    Returns:
-        (lag, correlation at it); (nan, nan) where the listener never moves.
+    TLCC of REACT (FRSyn), of one clip (L, D): (lag, correlation there); (nan, nan) where the
+    listener never moves. A lag above 0: the listener follows. Should equal that of real pairs
+    [frames]. Aggregation: mean of |lag| over clips. Trap: smooth motion correlates at any lag by
+    chance, so read the peak beside the lag; a constant coefficient is left out.
 
     Raises:
-        ValueError: shapes, max_lag, or a speaker that never moves.
+        ValueError: shapes, max_lag outside 0 .. L - 3, or a speaker that never moves.
     """
     listener = inputs.motion("listener", listener, 2)
     speaker = inputs.motion("speaker", speaker, 2)
@@ -194,20 +134,9 @@ def tlcc(listener, speaker, max_lag=60):
 def sts(generated, real, seconds=0.1):
     r"""sqrt(sum (dx - dy)^2 / seconds) over steps and coefficients of one clip, dx = x_l - x_(l-1).
 
-    Ours: STS of DIM, whose 0.1 s stands for a step of 1/30 s. Lower is better [units / sqrt s].
-    Aggregation: DIM strings all clips together; here per clip, mean over clips. Trap: a sum, so
-    it grows with the square root of the clip's length.
-
-    Args:
-        generated: (..., L, D).
-        real: (L, D); one frame gives 0.
-        seconds: what the squares are divided by [s].
-
-    Returns:
-        (...,) float64.
-
-    Raises:
-        ValueError: shapes, or numbers that are not finite.
+    STS of DIM, whose 0.1 s stands for a step of 1/30 s; (..., L, D) against (L, D) gives (...,).
+    Lower is better [units / sqrt s]. Aggregation: DIM strings all clips together; here mean over
+    clips. Trap: a sum, so it grows with the square root of the clip's length.
     """
     generated, real = inputs.motion("generated", generated), inputs.motion("real", real, 2)
     inputs.same_shape("generated", generated[(0,) * (generated.ndim - 2)], "real", real)
@@ -253,10 +182,10 @@ def _kmeans(rows, clusters, generator):
     centres = _kmeans_start(rows, clusters, generator)
     cells = None
     for _ in range(KMEANS_ROUNDS):
-        found = _nearest(rows, centres)
-        if cells is not None and (found == cells).all():
+        nearest = _nearest(rows, centres)
+        if cells is not None and (nearest == cells).all():
             break
-        cells = found
+        cells = nearest
         counts = np.bincount(cells, minlength=clusters)[:, None]
         sums = [np.bincount(cells, column, minlength=clusters) for column in rows.T]
         centres = np.where(counts > 0, np.stack(sums, axis=1) / np.maximum(counts, 1), centres)

@@ -14,22 +14,11 @@ BLOCKS = {"angle": MOTION_ANGLE, "exp": MOTION_EXP, "trans": MOTION_TRANS}
 
 
 def feature_distance(generated, real):
-    r"""FD = 100 mean |x - y| over frames and coefficients of angle, exp, trans.
+    r"""FD = 100 mean |x - y| over frames and coefficients: dict angle, exp, trans -> (...,).
 
-    Paper: Sec. 4.2.1, Table 1 (L1, not Frechet). Lower is better [0.01 rad, 0.01, 0.01 units].
-    Aggregation: mean over samples, then over clips (or over attitudes, macro). Trap: only on
-    de-normalised coefficients; the mean of K samples never scores worse than they do on average,
-    and the best of K has seen the truth.
-
-    Args:
-        generated: (..., L, 70), leading axes are samples.
-        real: (L, 70).
-
-    Returns:
-        dict: angle, exp, trans -> float64 array (...,).
-
-    Raises:
-        ValueError: D is not 70, lengths differ, or numbers that are not finite.
+    Paper: Sec. 4.2.1, Table 1 (L1, not Frechet), (..., L, 70) against (L, 70). Lower is better
+    [0.01 rad, 0.01, 0.01]. Aggregation: mean over samples, then clips (or attitudes, macro). Trap:
+    on raw coefficients only; the mean of K samples is never worse than they are on average.
     """
     generated, real = _against("generated", generated, real, MOTION_DIM)
     error = np.abs(generated - real)
@@ -37,20 +26,11 @@ def feature_distance(generated, real):
 
 
 def diversity_samples(samples, scale=1.0):
-    r"""mean_(i < j) |x_i - x_j| / sqrt(L D): how far apart K responses to one speaker are.
+    r"""mean_(i < j) |x_i - x_j| / sqrt(L D): how far apart K responses (K, L, D) are.
 
-    Ours: the paper shows one-to-many diversity in Fig. 6 without a number. Should equal the true
-    spread (the oracle's), not exceed it. Aggregation: mean over clips. Trap: noise is diverse.
-
-    Args:
-        samples: (K, L, D); one sample has spread 0 (a deterministic method).
-        scale: number or (D,) that coefficients are divided by, as their std [coefficient units].
-
-    Returns:
-        float [scale].
-
-    Raises:
-        ValueError: shapes, scale, or numbers that are not finite.
+    The paper shows one-to-many diversity in Fig. 6 without a number. Should equal the true spread
+    (the oracle's), not exceed it [of `scale`, a number or (D,)]. Aggregation: mean over clips.
+    Trap: noise is diverse; one sample has spread 0.
     """
     rows = _rows(inputs.motion("samples", samples, 3), scale)
     return float(pdist(rows).mean()) if len(rows) > 1 else 0.0
@@ -59,20 +39,9 @@ def diversity_samples(samples, scale=1.0):
 def energy_score(samples, real, scale=1.0):
     r"""mean_i |x_i - y| - 1/2 mean_(i != j) |x_i - x_j|, with |.| the norm over L D, / sqrt(L D).
 
-    Ours: strictly proper, its mean is least for samples of the true distribution. Lower is
-    better. Aggregation: mean over clips. Trap: fair in K (K and 10 K samples agree on average),
-    but one sample is taken for a deterministic method: its value is the distance alone.
-
-    Args:
-        samples: (K, L, D) independent responses.
-        real: (L, D).
-        scale: number or (D,) that coefficients are divided by, as their std; else exp owns the sum.
-
-    Returns:
-        float [scale]; may be below 0 for a single clip.
-
-    Raises:
-        ValueError: shapes, scale, or numbers that are not finite.
+    Strictly proper: its mean is least for samples (K, L, D) of the truth's (L, D) distribution.
+    Lower is better [of `scale`, a number or (D,)]. Aggregation: mean over clips. Trap: fair in K,
+    but a single sample's value is its distance alone.
     """
     samples, real = _against("samples", samples, real, ndim=3)
     distance = np.linalg.norm(_rows(samples - real, scale), axis=1)
@@ -82,20 +51,16 @@ def energy_score(samples, real, scale=1.0):
 def seam_ratios(motion, seams, scale=1.0):
     r"""mean speed at window seams / mean speed inside; the same for acceleration. 1 is no seam.
 
-    Ours. Lower is better, 1 is the aim. Speed is |x_s - x_(s-1)|, acceleration |second difference|
-    over the D coefficients. Aggregation: leading axes are pooled before the ratio; mean over
-    clips. Trap: a cross-fade spreads a jump over its frames; then name them all.
+    Lower is better, 1 is the aim. Speed is |x_s - x_(s-1)|, acceleration |second difference|, x
+    (..., L, D) over `scale`, a number or (D,). Aggregation: leading axes are pooled before the
+    ratio; mean over clips. Trap: a cross-fade spreads a jump over its frames; then name them all.
+    Still motion gives 1; a jump in stillness, inf.
 
     Args:
-        motion: (..., L, D), L >= 3 [frames].
         seams: first frames of the windows, each in 1 .. L - 1, such as range(20, L, 20).
-        scale: number or (D,) that coefficients are divided by, as their std [coefficient units].
-
-    Returns:
-        dict: velocity, acceleration -> float. Still motion gives 1; a jump in stillness, inf.
 
     Raises:
-        ValueError: shapes, scale, seams, or no frame is left inside.
+        ValueError: scale, seams, fewer than 3 frames, or no frame is left inside.
     """
     x = inputs.motion("motion", motion)
     x = x / inputs.scale(scale, x.shape[-1])

@@ -21,11 +21,7 @@ SHARE = 0.3  # of the dropout before the last layer
 class AttitudeNet(nn.Module):
     r"""softmax W [mean_l, max_l] of two convolutions over (x - mean x) / std.
 
-    Ours.
-
-    Args:
-        std: (70,) of training listeners.
-        width: channels.
+    `std` (70,) is that of training listeners, `width` the channels.
     """
 
     def __init__(self, std, width=48):
@@ -36,15 +32,7 @@ class AttitudeNet(nn.Module):
         self.last = nn.Linear(2 * width, len(ATTITUDES))
 
     def forward(self, motion, generator=None):
-        r"""Scores of the attitudes.
-
-        Args:
-            motion: (B, L, 70) raw.
-            generator: of the dropout while training, or None.
-
-        Returns:
-            (B, 3), in the order of ATTITUDES.
-        """
+        r"""Scores (B, 3), in the order of ATTITUDES, of raw motion (B, L, 70)."""
         x = (motion - motion.mean(1, keepdim=True)) / self.std  # (B, L, 70)
         x = torch.relu(self.first(x.transpose(1, 2)))  # (B, width, L / 3)
         x = torch.relu(self.second(x))
@@ -53,19 +41,13 @@ class AttitudeNet(nn.Module):
 
 
 def train_classifier(clips, attitudes, std, seed=0, steps=STEPS):
-    r"""Teach the network with real motion.
+    r"""An AttitudeNet taught with real motion, or None where fewer than two attitudes are known.
 
-    Ours: every attitude is drawn equally often; the crops move with every step.
+    Every attitude is drawn equally often; the crops move with every step.
 
     Args:
         clips: list of (L, 70) raw, training listeners.
         attitudes: their names.
-        std: (70,).
-        seed: of weights, crops and dropout.
-        steps: of training.
-
-    Returns:
-        AttitudeNet, or None where the clips show fewer than two known attitudes.
     """
     known = [[i for i, name in enumerate(attitudes) if name == one] for one in ATTITUDES]
     present = [k for k, rows in enumerate(known) if rows]
@@ -94,17 +76,6 @@ def train_classifier(clips, attitudes, std, seed=0, steps=STEPS):
 
 @torch.no_grad()
 def recognised(net, motion, attitude):
-    r"""Whether the network names the attitude that was asked for.
-
-    Ours.
-
-    Args:
-        net: AttitudeNet.
-        motion: (K, L, 70) raw.
-        attitude: positive | neutral | negative.
-
-    Returns:
-        (K,) float tensor of 0 and 1.
-    """
+    r"""(K,) of 0 and 1: whether the network names `attitude` for motion (K, L, 70)."""
     scores = net(torch.as_tensor(motion, dtype=torch.float32))
     return (scores.argmax(1) == ATTITUDES.index(attitude)).float()

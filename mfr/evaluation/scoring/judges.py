@@ -25,45 +25,23 @@ class Judges(NamedTuple):
 
 @torch.no_grad()
 def features(network, images):
-    r"""A network's features of many frames, a few at a time.
-
-    Ours.
-
-    Args:
-        network: of Judges.
-        images: (N, 3, 256, 256) in [0, 1].
-
-    Returns:
-        numpy float64 (N, F).
-    """
+    r"""A network's features (N, F) in float64 of images (N, 3, 256, 256), a few at a time."""
     return torch.cat([network(part) for part in images.split(BATCH)]).double().numpy()
 
 
 def load_hopenet(path):
-    r"""Hopenet's pooled features before its three heads of angles.
+    r"""Hopenet's pooled features (N, 2048) before its three heads of angles, of frames in [0, 1].
 
     Paper: Sec. 4.2.1, "head motion feature embeddings"; which layer is not said.
-
-    Args:
-        path: the published hopenet_robust_alpha1.pkl.
-
-    Returns:
-        Function of (N, 3, 256, 256) in [0, 1] -> (N, 2048).
     """
     network = load("hopenet", path)
     return lambda images: network.features(network.prepare(images))
 
 
 def load_inception(path):
-    r"""The TorchScript Inception of the public FID scripts: pixels 0 .. 255 in, features out.
+    r"""The TorchScript Inception of the public FID scripts: (N, 3, 256, 256) in [0, 1] to (N, F).
 
-    Paper: Sec. 4.2.1, FID. A program without `return_features` is called with the pixels alone.
-
-    Args:
-        path: inception-2015-12-05.pt or one like it.
-
-    Returns:
-        Function of (N, 3, 256, 256) in [0, 1] -> (N, F).
+    It reads bytes; one without `return_features` is called with the pixels alone.
 
     Raises:
         ValueError: no TorchScript program, or one that does not turn pixels into rows of numbers.
@@ -79,10 +57,10 @@ def load_inception(path):
     for words in ({"return_features": True}, {}):
         judge = _on_bytes(network, words)
         try:
-            found = judge(probe)
+            answer = judge(probe)
         except (RuntimeError, TypeError):
             continue
-        if isinstance(found, torch.Tensor) and found.ndim == 2 and len(found) == 2:
+        if isinstance(answer, torch.Tensor) and answer.ndim == 2 and len(answer) == 2:
             return judge
     raise ValueError(
         f"--inception {path}: does not map uint8 (2, 3, 256, 256) to features; allowed: (2, F)"

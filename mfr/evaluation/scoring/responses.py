@@ -36,21 +36,17 @@ class Drawn(NamedTuple):
 
 
 class HeldOut:
-    r"""Clips to respond to, with the truth.
+    r"""Clips to respond to, at most `limit` of each split, with the truth.
 
-    Ours: the reference is the listener's frame 0, as in ViCo's protocol.
-
-    Args:
-        clips: rows.
-        most: of each split, or None for all.
+    The reference is the listener's frame 0, as in ViCo's protocol.
     """
 
-    def __init__(self, clips, most=None):
-        if most is not None:
+    def __init__(self, clips, limit=None):
+        if limit is not None:
             by_split = {}
             for clip in clips:
                 by_split.setdefault(clip.split, []).append(clip)
-            clips = [c for rows in by_split.values() for c in spread(rows, most)]
+            clips = [c for rows in by_split.values() for c in spread(rows, limit)]
         data = MotionData(clips)
         self.clips = clips
         self.real = [x.double().numpy() for x in data.listener]
@@ -67,15 +63,7 @@ class HeldOut:
         self._vectors = {}
 
     def condition(self, i, identity=None):
-        r"""The condition of clip i.
-
-        Args:
-            i: number of the clip.
-            identity: weights of V, or None for a method that wants no identity.
-
-        Returns:
-            Condition in raw units, B = 1.
-        """
+        r"""The raw Condition of clip i, B = 1, with V's vector where `identity` names weights."""
         if identity is None:
             return self.conditions[i]
         if identity not in self._vectors:
@@ -84,39 +72,21 @@ class HeldOut:
         return self.conditions[i]._replace(identity=self._vectors[identity][i][None])
 
 
-def spread(rows, most):
+def spread(rows, limit):
     r"""At most so many rows, evenly spread.
-
-    Ours.
-
-    Args:
-        rows: list.
-        most: >= 1.
-
-    Returns:
-        list.
 
     Raises:
         ValueError: most is below 1.
     """
-    if most < 1:
-        raise ValueError(f"clips is {most}; allowed: >= 1")
-    if len(rows) <= most:
+    if limit < 1:
+        raise ValueError(f"clips is {limit}; allowed: >= 1")
+    if len(rows) <= limit:
         return rows
-    return [rows[i * len(rows) // most] for i in range(most)]
+    return [rows[i * len(rows) // limit] for i in range(limit)]
 
 
 def training_motion(clips):
-    r"""The training listeners, without their speakers' sound.
-
-    Ours.
-
-    Args:
-        clips: rows.
-
-    Returns:
-        list of float32 (L, 70).
-    """
+    r"""The training listeners (L, 70) in float32, without their speakers' sound."""
     return [
         torch.as_tensor(to_motion(load_mat(clip.listener_mat)[0]), dtype=torch.float32)
         for clip in clips
@@ -124,21 +94,12 @@ def training_motion(clips):
 
 
 def read_oracle(folder, held):
-    r"""What data_tools.oracle wrote, if it did.
-
-    Ours.
-
-    Args:
-        folder: the data.
-        held: HeldOut.
-
-    Returns:
-        Oracle, or None where a clip has no file.
+    r"""What data_tools.oracle wrote into the data's folder; None where a clip has no file.
 
     Raises:
         ValueError: a file is of another length than its clip.
     """
-    found = Oracle([], [], [])
+    oracle = Oracle([], [], [])
     for clip, real in zip(held.clips, held.real):
         path = Path(folder) / "oracle" / f"{clip.audio.stem}.npz"
         if not path.exists():
@@ -147,77 +108,47 @@ def read_oracle(folder, held):
             motion = values["motion"][:, : len(real)]
             if motion.shape[1:] != real.shape:
                 raise ValueError(f"{path}: {motion.shape[1]} frames; the clip has {len(real)}")
-            found.motion.append(motion)
-            found.phrase_ends.append(values["phrase_ends"])
-            found.nod_size.append(float(values["nod_size"]))
-    return found
+            oracle.motion.append(motion)
+            oracle.phrase_ends.append(values["phrase_ends"])
+            oracle.nod_size.append(float(values["nod_size"]))
+    return oracle
 
 
 def draw(method, held, samples, seed=0, folder=None, progress=None):
-    r"""K responses of a method to every held-out clip.
+    r"""K responses of a method to every held-out clip, read from `folder` where they are kept.
 
-    Ours: clip by clip from a generator of its own, so that a subset of clips gives the same draws.
-
-    Args:
-        method: Method.
-        held: HeldOut.
-        samples: K.
-        seed: of the draws.
-        folder: where draws are kept, or None.
-        progress: function of (clips done, clips in all), or None.
-
-    Returns:
-        Drawn.
-
-    Raises:
-        ValueError: a response is not (K, L, 70) or holds a number that is not finite.
+    Clip by clip from a generator of its own, so that a subset of clips gives the same draws.
+    `progress` is told (clips done, clips in all).
     """
     motions, frames, seconds = [], 0, 0.0
     count = 1 if method.deterministic else samples
     for i, clip in enumerate(held.clips):
         key = f"{method.key} K {count} seed {seed} frames {len(held.real[i])}"
         path = folder and Path(folder) / file_name(method.name) / f"{clip.audio.stem}.npz"
-        kept = _kept(path, key) if method.key else None
-        if kept is None:
+        drawn = _read_draw(path, key) if method.key else None
+        if drawn is None:
             generator = torch.Generator().manual_seed(seed * 1_000_003 + clip.row)
             began = time.perf_counter()
             motion = method.respond(held.condition(i, method.identity), count, generator)
-            kept = motion.numpy(), time.perf_counter() - began
-            check_response(f"{method.name}, {clip.audio.stem}", kept[0], count, len(held.real[i]))
+            drawn = motion.numpy(), time.perf_counter() - began
+            check_response(f"{method.name}, {clip.audio.stem}", drawn[0], count, len(held.real[i]))
             if path and method.key:
                 with atomic(path) as temporary:
-                    np.savez(temporary, motion=kept[0], seconds=kept[1], key=np.array(key))
-        motions.append(kept[0])
-        frames, seconds = frames + count * len(held.real[i]), seconds + float(kept[1])
+                    np.savez(temporary, motion=drawn[0], seconds=drawn[1], key=np.array(key))
+        motions.append(drawn[0])
+        frames, seconds = frames + count * len(held.real[i]), seconds + float(drawn[1])
         if progress:
             progress(i + 1, len(held.clips))
     return Drawn(motions, frames / 30 / seconds if method.key else float("nan"))
 
 
 def file_name(name):
-    r"""A method's name as a folder's.
-
-    Ours.
-
-    Args:
-        name: any text.
-
-    Returns:
-        Letters, digits, dots and dashes.
-    """
+    r"""A method's name as a folder's: letters, digits, dots and dashes."""
     return re.sub(r"[^\w.-]+", "_", name).strip("_")
 
 
 def check_response(name, motion, samples, length):
     r"""Refuse what the metrics could not judge.
-
-    Ours.
-
-    Args:
-        name: method and clip, for the message.
-        motion: numpy.
-        samples: K.
-        length: L.
 
     Raises:
         ValueError: the shape is not (K, L, 70), or a number is not finite.
@@ -230,7 +161,7 @@ def check_response(name, motion, samples, length):
         raise ValueError(f"{name}: {bad} of {motion.size} numbers are not finite; allowed: none")
 
 
-def _kept(path, key):
+def _read_draw(path, key):
     """(motion, seconds) of a file that was drawn in the same way, or None."""
     if path is None or not path.exists():
         return None

@@ -10,11 +10,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mfr.evaluation import metrics
-from mfr.evaluation.metrics import behaviour
+from mfr.evaluation.metrics import (
+    behaviour,
+    diversity_frames,
+    diversity_samples,
+    energy_score,
+    feature_distance,
+    seam_ratios,
+)
 from mfr.evaluation.scoring.attitude_classifier import recognised
 
 PARTS = ("angle", "exp", "trans")
+SETS = {"test": "D_test", "ood": "D_ood", "train": "held out"}
 NAN = float("nan")
 
 
@@ -45,92 +52,55 @@ class Scored(NamedTuple):
 def score(name, drawn, held, std, stride=20, classifier=None, oracle=None):
     r"""All numbers of one method.
 
-    Ours.
-
     Args:
-        name: of the method.
-        drawn: Drawn.
-        held: HeldOut.
         std: (70,) of training listeners, the unit of energy and spread.
         stride: of the windows [frames]: seams may be there.
         classifier: AttitudeNet or None.
         oracle: Oracle or None; tells when phrases end and how large people nod.
-
-    Returns:
-        Scored.
     """
-    found = Scored(name, [], [], [], [], [], [], [], NAN, NAN, drawn.pace)
+    scored = Scored(name, [], [], [], [], [], [], [], NAN, NAN, drawn.pace)
     for clip, motion, real in zip(held.clips, drawn.motion, held.real):
-        found.fd.append(metrics.feature_distance(motion, real))
-        mean = metrics.feature_distance(motion.mean(0), real)
-        found.fd_of_mean.append({part: float(value) for part, value in mean.items()})
-        found.energy.append(metrics.energy_score(motion, real, std))
-        found.spread.append(metrics.diversity_samples(motion, std))
-        found.frames.append(np.array([metrics.diversity_frames(x[:, :3]) for x in motion]))
-        found.seams.append(seams(motion, std, stride))
+        scored.fd.append(feature_distance(motion, real))
+        mean = feature_distance(motion.mean(0), real)
+        scored.fd_of_mean.append({part: float(value) for part, value in mean.items()})
+        scored.energy.append(energy_score(motion, real, std))
+        scored.spread.append(diversity_samples(motion, std))
+        scored.frames.append(np.array([diversity_frames(x[:, :3]) for x in motion]))
+        scored.seams.append(seams(motion, std, stride))
         judged = classifier is not None and clip.attitude
-        found.recognised.append(
+        scored.recognised.append(
             recognised(classifier, motion, clip.attitude).numpy() if judged else None
         )
     if oracle is None:
-        return found._replace(delay=Value(NAN), style=Value(NAN))
-    return found._replace(
+        return scored._replace(delay=Value(NAN), style=Value(NAN))
+    return scored._replace(
         delay=delay(drawn.motion, oracle), style=style(drawn.motion, held, oracle)
     )
 
 
 def seams(motion, std, stride):
-    r"""seam_ratios at the window's stride, NaN where a clip has no seam.
-
-    Ours.
-
-    Args:
-        motion: (K, L, 70).
-        std: (70,).
-        stride: [frames].
-
-    Returns:
-        dict velocity, acceleration -> float.
-    """
+    r"""seam_ratios of (K, L, 70) at the window's stride, NaN where a clip has no seam."""
     places = range(stride, motion.shape[1], stride)
     if not len(places) or stride < 4:
         return {"velocity": NAN, "acceleration": NAN}
-    return metrics.seam_ratios(motion, list(places), std)
+    return seam_ratios(motion, list(places), std)
 
 
 def delay(motion, oracle):
-    r"""The response delay of all K sets of responses together; its error from K single sets.
+    r"""The response delay of all K sets of (L, 70) together [frames]; its error from single sets.
 
-    Ours.
-
-    Args:
-        motion: list of (K, L, 70).
-        oracle: Oracle.
-
-    Returns:
-        Value [frames]; NaN where they do not answer, its error where one set does not.
+    NaN where they do not answer; its error is NaN where one set does not.
     """
     sets = [[clip[k] for clip in motion] for k in range(len(motion[0]))]
-    values = [behaviour.response_delay(one, oracle.phrase_ends) for one in sets]
-    everything = [clip for one in sets for clip in one]
-    together = behaviour.response_delay(everything, list(oracle.phrase_ends) * len(sets))
+    values = [behaviour.response_delay(responses, oracle.phrase_ends) for responses in sets]
+    all_clips = [clip for responses in sets for clip in responses]
+    together = behaviour.response_delay(all_clips, list(oracle.phrase_ends) * len(sets))
     error = standard_error(values) if len(values) > 1 else NAN
     return Value(together, error, len(motion))
 
 
 def style(motion, held, oracle):
-    r"""Correlation of nod size and true style over clips, from all K responses of each.
-
-    Ours.
-
-    Args:
-        motion: list of (K, L, 70).
-        held: HeldOut.
-        oracle: Oracle.
-
-    Returns:
-        Value.
-    """
+    r"""Correlation of nod size and true style over clips, from all K responses of each."""
     sizes = [behaviour.nod_size(clip) for clip in motion]
     groups = [clip.attitude for clip in held.clips]
     return Value(*behaviour.style_correlation(sizes, oracle.nod_size, groups))
@@ -139,32 +109,20 @@ def style(motion, held, oracle):
 def over_samples(values):
     r"""Mean of K means over clips, with the standard error of that mean over K.
 
-    Ours.
-
-    Args:
-        values: (clips, K).
-
-    Returns:
-        Value; its error is NaN for K = 1.
+    Values (clips, K); the error is NaN for K = 1.
     """
     values = np.asarray(values, float)
     if values.size == 0:
         return Value(NAN)
-    of_set = values.mean(0)  # (K,)
-    K = len(of_set)
-    return Value(float(of_set.mean()), standard_error(of_set) if K > 1 else NAN, len(values))
+    of_sample = values.mean(0)  # (K,)
+    K = len(of_sample)
+    return Value(float(of_sample.mean()), standard_error(of_sample) if K > 1 else NAN, len(values))
 
 
 def over_clips(values):
-    r"""Mean over clips, with its standard error; NaN entries are left out.
+    r"""Mean over clips, with its standard error; NaN entries of (clips,) are left out.
 
-    Ours.
-
-    Args:
-        values: (clips,).
-
-    Returns:
-        Value; its error is NaN for one clip.
+    The error is NaN for one clip.
     """
     values = np.asarray(values, float)
     values = values[np.isfinite(values)]
@@ -177,14 +135,7 @@ def over_clips(values):
 def ratio(values, reference):
     r"""sum a / sum b over clips, with error sd(a - r b)/(sqrt(n) mean b): clips are paired.
 
-    Ours.
-
-    Args:
-        values: (clips,).
-        reference: (clips,), the oracle's.
-
-    Returns:
-        Value; NaN where the oracle's mean is not above 0.
+    a and b (clips,), b the oracle's; NaN where its mean is not above 0.
     """
     a, b = np.asarray(values, float), np.asarray(reference, float)
     if len(a) == 0 or not b.mean() > 0:
@@ -195,51 +146,29 @@ def ratio(values, reference):
 
 
 def standard_error(values):
-    r"""sd / sqrt(n), sd over n - 1.
-
-    Ours.
-
-    Args:
-        values: (n,), n >= 2.
-
-    Returns:
-        float.
-    """
+    r"""sd / sqrt(n), sd over n - 1, of (n,) values."""
     return float(np.std(values, ddof=1) / np.sqrt(len(values)))
 
 
 def fd_cell(scored, part, clips):
-    r"""FD of some clips.
-
-    Paper: a cell of Table 1.
-
-    Args:
-        scored: Scored.
-        part: angle | exp | trans.
-        clips: numbers of the clips.
-
-    Returns:
-        Value; NaN where there is no clip.
-    """
+    r"""FD of some clips, a cell of Table 1; NaN where there is no clip."""
     if not clips:
         return Value(NAN)
     return over_samples([scored.fd[i][part] for i in clips])
 
 
 def fd_macro(scored, part, groups):
-    r"""Mean of several groups' FD, each group with equal weight.
+    r"""Mean of several groups' FD, each group of clips with equal weight.
 
-    Paper: one of the two readings of Table 1's average; Table 4's is this over the test sets.
-
-    Args:
-        scored: Scored.
-        part: angle | exp | trans.
-        groups: lists of clip numbers; empty ones are left out.
-
-    Returns:
-        Value.
+    Paper: one of two readings of Table 1's average; Table 4's is this over the test sets.
     """
     of_group = [np.mean([scored.fd[i][part] for i in rows], axis=0) for rows in groups if rows]
     if not of_group:
         return Value(NAN)
     return over_samples(of_group)._replace(clips=sum(map(len, groups)))
+
+
+def sets_of(clips):
+    r"""The sets that occur, test first: dict split -> numbers of its clips."""
+    members = {split: [i for i, c in enumerate(clips) if c.split == split] for split in SETS}
+    return {split: rows for split, rows in members.items() if rows}

@@ -37,38 +37,18 @@ class World(NamedTuple):
         return not (self.folder / "synthetic.json").exists()
 
 
-def read_world(folder, most=None):
-    r"""Data, units, classifier and oracle of a folder.
-
-    Ours.
-
-    Args:
-        folder: in ViCo's layout.
-        most: clips of each held-out split, or None for all.
-
-    Returns:
-        World.
-    """
-    train, rest = held_out(read_clips(folder))
-    held, training = HeldOut(rest, most), training_motion(train)
+def read_world(folder, limit=None):
+    r"""Data, units, classifier and oracle of a folder; `limit` clips of each held-out split."""
+    train, held_out_clips = held_out(read_clips(folder))
+    held, training = HeldOut(held_out_clips, limit), training_motion(train)
     std = Statistics.fit(training).std
     classifier = train_classifier(training, [clip.attitude for clip in train], std)
     oracle = read_oracle(folder, held)
     return World(Path(folder), held, training, std.double().numpy(), classifier, oracle)
 
 
-def score_all(world, methods, samples, seed, folder=None, tell=print):
+def score_all(world, methods, samples, seed, folder=None, report=print):
     r"""Draw and score every method; one that fails is left out with a line.
-
-    Ours.
-
-    Args:
-        world: World.
-        methods: list of Method.
-        samples: K.
-        seed: of the draws.
-        folder: where draws are kept, or None.
-        tell: function of a line.
 
     Returns:
         (list of Scored, dict name -> Drawn, list of lines about what was left out).
@@ -77,11 +57,11 @@ def score_all(world, methods, samples, seed, folder=None, tell=print):
     for method in methods:
         began = time.monotonic()
         try:
-            found = draw(method, world.held, samples, seed, folder, _progress(method.name))
+            responses = draw(method, world.held, samples, seed, folder, _progress(method.name))
             scored.append(
                 score(
                     method.name,
-                    found,
+                    responses,
                     world.held,
                     world.std,
                     method.stride,
@@ -89,11 +69,11 @@ def score_all(world, methods, samples, seed, folder=None, tell=print):
                     world.oracle,
                 )
             )
-            drawn[method.name] = found
-            tell(f"scored    {method.name}   {time.monotonic() - began:.0f} s")
+            drawn[method.name] = responses
+            report(f"scored    {method.name}   {time.monotonic() - began:.0f} s")
         except ValueError as error:
             left_out.append(f"left out: {' '.join(str(error).split())}")
-            tell(left_out[-1])
+            report(left_out[-1])
     return scored, drawn, left_out
 
 
@@ -105,16 +85,7 @@ def _progress(name):
 
 
 def reference_rows(world):
-    r"""The oracle's and real motion's own scores.
-
-    Ours.
-
-    Args:
-        world: World.
-
-    Returns:
-        (Scored or None, Scored).
-    """
+    r"""The oracle's (or None) and real motion's own Scored."""
 
     def judged(name, motion):
         drawn = Drawn(motion, float("nan"))

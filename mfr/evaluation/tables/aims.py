@@ -9,8 +9,15 @@ import math
 import numpy as np
 
 from mfr.config import ATTITUDES
-from mfr.evaluation.scoring.scores import PARTS, fd_macro, over_clips, over_samples, ratio
-from mfr.evaluation.tables.motion import SETS, sets_of
+from mfr.evaluation.scoring.scores import (
+    PARTS,
+    SETS,
+    fd_macro,
+    over_clips,
+    over_samples,
+    ratio,
+    sets_of,
+)
 
 ENERGY = {"test": 1.08, "ood": 1.20}  # largest share of the oracle's
 FD_SHARE, SPREAD_SHARE = 1.08, 0.10
@@ -23,58 +30,36 @@ WHY_FD = (
 )
 
 
-def verdict(what, value, limit, held, digits=2):
-    r"""One line.
-
-    Ours.
-
-    Args:
-        what: was asked.
-        value: found.
-        limit: in words.
-        held: bool.
-        digits: of the value.
-
-    Returns:
-        str.
-    """
-    found = "no number" if math.isnan(value) else f"{value:.{digits}f}"
-    return f"* {'held  ' if held else 'MISSED'} {what}: {found} ({limit})"
+def verdict(what, value, limit, met, digits=2):
+    r"""One line: what was asked, the value, the limit in words, whether it held."""
+    number = "no number" if math.isnan(value) else f"{value:.{digits}f}"
+    return f"* {'held  ' if met else 'MISSED'} {what}: {number} ({limit})"
 
 
-def aims(one, oracle, rivals, clips):
-    r"""How near a method comes to the true distribution.
+def aims(method, oracle, rivals, clips):
+    r"""Lines that tell how near a method comes to the true distribution.
 
-    Ours.
-
-    Args:
-        one: Scored.
-        oracle: Scored.
-        rivals: list of Scored, deterministic ones.
-        clips: held-out rows.
-
-    Returns:
-        list of lines.
+    `rivals` are the deterministic ones.
     """
     lines, members = [], sets_of(clips)
     for split, rows in members.items():
-        share = ratio([one.energy[i] for i in rows], [oracle.energy[i] for i in rows]).mean
+        share = ratio([method.energy[i] for i in rows], [oracle.energy[i] for i in rows]).mean
         most = ENERGY.get(split, ENERGY["test"])
         lines.append(
             verdict(
                 f"energy score / oracle on {SETS[split]}", share, f"<= {most:.2f}", share <= most, 3
             )
         )
-    groups, everyone = list(members.values()), [i for rows in members.values() for i in rows]
+    groups, all_clips = list(members.values()), [i for rows in members.values() for i in rows]
     for part in PARTS:
-        share = fd_macro(one, part, groups).mean / fd_macro(oracle, part, groups).mean
+        share = fd_macro(method, part, groups).mean / fd_macro(oracle, part, groups).mean
         lines.append(
             verdict(
                 f"FD {part} of a sample / oracle", share, f"<= {FD_SHARE:.2f}", share <= FD_SHARE
             )
         )
-    lines += [_mean_beats(one, oracle, rivals, part, everyone) for part in PARTS if rivals]
-    share = ratio([one.spread[i] for i in everyone], [oracle.spread[i] for i in everyone]).mean
+    lines += [_mean_beats(method, oracle, rivals, part, all_clips) for part in PARTS if rivals]
+    share = ratio([method.spread[i] for i in all_clips], [oracle.spread[i] for i in all_clips]).mean
     lines.append(
         verdict(
             "spread / oracle",
@@ -83,10 +68,10 @@ def aims(one, oracle, rivals, clips):
             abs(share - 1) <= SPREAD_SHARE,
         )
     )
-    return lines + _behaves(one, oracle, everyone)
+    return lines + _behaves(method, oracle, all_clips)
 
 
-def _mean_beats(one, oracle, rivals, part, rows):
+def _mean_beats(method, oracle, rivals, part, rows):
     """FD of the mean of the samples against the best deterministic rival."""
 
     def of_mean(scored):
@@ -95,17 +80,17 @@ def _mean_beats(one, oracle, rivals, part, rows):
     best = min(rivals, key=of_mean)
     words = f"< {of_mean(best):.2f}, {best.name}; the oracle's is {of_mean(oracle):.2f}"
     return verdict(
-        f"FD {part} of the mean of samples", of_mean(one), words, of_mean(one) < of_mean(best)
+        f"FD {part} of the mean of samples", of_mean(method), words, of_mean(method) < of_mean(best)
     )
 
 
-def _behaves(one, oracle, rows):
+def _behaves(method, oracle, rows):
     """Recognition, delay, style and seams."""
-    known = [i for i in rows if one.recognised[i] is not None]
+    known = [i for i in rows if method.recognised[i] is not None]
     ours, theirs = (
-        over_samples([100 * s.recognised[i] for i in known]).mean for s in (one, oracle)
+        over_samples([100 * s.recognised[i] for i in known]).mean for s in (method, oracle)
     )
-    late = one.delay.mean - oracle.delay.mean
+    delay = method.delay.mean - oracle.delay.mean
     lines = [
         verdict(
             "attitude recognised, points behind the oracle's",
@@ -115,40 +100,35 @@ def _behaves(one, oracle, rows):
             1,
         ),
         verdict(
-            "delay, frames after the oracle's", late, f"within {FRAMES:g}", abs(late) <= FRAMES, 1
+            "delay, frames after the oracle's", delay, f"within {FRAMES:g}", abs(delay) <= FRAMES, 1
         ),
         verdict(
             "style r",
-            one.style.mean,
+            method.style.mean,
             f">= {STYLE}; the oracle's is {oracle.style.mean:.2f}",
-            one.style.mean >= STYLE,
+            method.style.mean >= STYLE,
         ),
     ]
     for name in ("velocity", "acceleration"):
-        value = over_clips([x[name] for x in one.seams]).mean
+        value = over_clips([x[name] for x in method.seams]).mean
         lines.append(verdict(f"seam {name}", value, f"<= {SEAM}", value <= SEAM, 3))
     return lines
 
 
-def claims(one, rivals, clips, distances, oracle=None):
-    r"""The paper's claims, rival by rival.
-
-    Paper: Sec. 4.2.2, 4.5.1.
+def claims(method, rivals, clips, distances, oracle=None):
+    r"""The paper's claims (Sec. 4.2.2, 4.5.1) for its MFR-Net, rival by rival, as lines.
 
     Args:
-        one: Scored of MFR-Net.
-        rivals: list of Scored: the ablations and the compared systems.
-        clips: held-out rows.
+        rivals: Scored of the ablations and the compared systems.
         distances: name -> 1 - CSIM (Value), may be empty.
         oracle: Scored, whose own place tells what a claim asks for, or None.
-
-    Returns:
-        list of lines.
     """
     lines, members = [], sets_of(clips)
-    everyone = [i for rows in members.values() for i in rows]
+    all_clips = [i for rows in members.values() for i in rows]
     for rival in rivals:
-        frames, others = (over_samples([s.frames[i] for i in everyone]).mean for s in (one, rival))
+        frames, others = (
+            over_samples([s.frames[i] for i in all_clips]).mean for s in (method, rival)
+        )
         lines.append(
             verdict(
                 f"livelier than {rival.name}, diversity over frames [rad]",
@@ -158,7 +138,9 @@ def claims(one, rivals, clips, distances, oracle=None):
                 4,
             )
         )
-        spread, theirs = (over_clips([s.spread[i] for i in everyone]).mean for s in (one, rival))
+        spread, theirs = (
+            over_clips([s.spread[i] for i in all_clips]).mean for s in (method, rival)
+        )
         if theirs == 0:
             lines.append(
                 verdict(
@@ -169,22 +151,22 @@ def claims(one, rivals, clips, distances, oracle=None):
                 )
             )
         for split, rows in members.items():
-            lines += _nearer(one, rival, oracle, clips, split, rows)
-        lines += _keeps_identity(one, rival, distances)
+            lines += _nearer(method, rival, oracle, clips, split, rows)
+        lines += _keeps_identity(method, rival, distances)
     return lines
 
 
-def _nearer(one, rival, oracle, clips, split, rows):
+def _nearer(method, rival, oracle, clips, split, rows):
     """FD of one set: in all, and under each attitude."""
 
-    def gains(better, part_rows):
+    def gains(scored, numbers):
         return [
-            fd_macro(rival, part, [part_rows]).mean - fd_macro(better, part, [part_rows]).mean
+            fd_macro(rival, part, [numbers]).mean - fd_macro(scored, part, [numbers]).mean
             for part in PARTS
         ]
 
-    found = gains(one, rows)
-    words = ", ".join(f"{part} {gain:+.2f}" for part, gain in zip(PARTS, found))
+    of_part = gains(method, rows)
+    words = ", ".join(f"{part} {gain:+.2f}" for part, gain in zip(PARTS, of_part))
     words = f"gain in {words}"
     if oracle:
         words += f"; the oracle's own gain: {np.mean(gains(oracle, rows)):+.2f}"
@@ -192,31 +174,33 @@ def _nearer(one, rival, oracle, clips, split, rows):
     lines = [
         verdict(
             f"nearer to the truth than {where}, FD, mean gain",
-            float(np.mean(found)),
+            float(np.mean(of_part)),
             words,
-            min(found) > 0,
+            min(of_part) > 0,
         )
     ]
     of_attitude = {name: [i for i in rows if clips[i].attitude == name] for name in ATTITUDES}
-    each = {name: np.mean(gains(one, some)) for name, some in of_attitude.items() if some}
-    if each:
-        words = ", ".join(f"{name} {gain:+.2f}" for name, gain in each.items())
+    by_attitude = {
+        name: np.mean(gains(method, numbers)) for name, numbers in of_attitude.items() if numbers
+    }
+    if by_attitude:
+        words = ", ".join(f"{name} {gain:+.2f}" for name, gain in by_attitude.items())
         lines.append(
             verdict(
                 f"nearer under each attitude than {where}, FD, least gain",
-                float(min(each.values())),
+                float(min(by_attitude.values())),
                 words,
-                min(each.values()) > 0,
+                min(by_attitude.values()) > 0,
             )
         )
     return lines
 
 
-def _keeps_identity(one, rival, distances):
+def _keeps_identity(method, rival, distances):
     """1 - CSIM of two methods, if both were rendered."""
-    if not (one.name in distances and rival.name in distances):
+    if not (method.name in distances and rival.name in distances):
         return [f"* not tested  identity kept better than by {rival.name}: no pictures"]
-    ours, theirs = distances[one.name].mean, distances[rival.name].mean
+    ours, theirs = distances[method.name].mean, distances[rival.name].mean
     return [
         verdict(
             f"identity kept better than by {rival.name}, 1 - CSIM",
@@ -228,26 +212,22 @@ def _keeps_identity(one, rival, distances):
     ]
 
 
-def identity_loss(painters, kept):
-    r"""Whether Eq. (6) keeps identity: renderers with it against those without.
+def identity_loss(painters, distances):
+    r"""Whether Eq. (6) keeps identity: renderers with it against those without, as lines.
 
-    Paper: Table 4, w/o L_identity.
+    Paper: Table 4, w/o L_identity. Only those that were trained alike are compared.
 
     Args:
-        painters: list of Painter.
-        kept: name -> 1 - CSIM (Value) of self-reenactment, may be empty.
-
-    Returns:
-        list of lines, one a pair trained alike; one that says what is missing where there is none.
+        distances: name -> 1 - CSIM (Value) of self-reenactment, may be empty.
     """
-    trained = [one for one in painters if one.key and one.name in kept]
-    without = [one for one in trained if not one.with_identity_loss]
+    trained = [painter for painter in painters if painter.key and painter.name in distances]
+    without = [painter for painter in trained if not painter.with_identity_loss]
     lines = [
         verdict(
             f"identity kept better by {a.name} than by {b.name}, 1 - CSIM",
-            kept[a.name].mean,
-            f"< {kept[b.name].mean:.4f}",
-            kept[a.name].mean < kept[b.name].mean,
+            distances[a.name].mean,
+            f"< {distances[b.name].mean:.4f}",
+            distances[a.name].mean < distances[b.name].mean,
             4,
         )
         for a in trained
@@ -259,23 +239,14 @@ def identity_loss(painters, kept):
         return lines
     why = (
         "no two renderers in the runs differ in identity_weight 0 alone"
-        if kept
+        if distances
         else ("no pictures of other moments (--pictures FOLDER)")
     )
     return [f"* not tested  the identity loss (w/o L_identity, Table 4): {why}"]
 
 
 def untested(rivals):
-    r"""Which of the paper's rivals are not among the rows.
-
-    Ours.
-
-    Args:
-        rivals: list of Scored.
-
-    Returns:
-        list of lines.
-    """
+    r"""Lines for the paper's rivals that are not among the rows."""
     return [
         f"* not tested  against {kind}: no run of it"
         for kind in RIVALS
@@ -283,39 +254,27 @@ def untested(rivals):
     ]
 
 
-def summary(scored, methods, oracle, clips, distances, painters=(), kept=None):
-    r"""Aims and claims of every MFR-Net among the rows.
+def summary(scored, methods, oracle, clips, distances, painters=(), painter_distances=None):
+    r"""Aims and claims of every MFR-Net among the rows, as Markdown.
 
-    Ours.
-
-    Args:
-        scored: list of Scored.
-        methods: list of Method.
-        oracle: Scored or None.
-        clips: held-out rows.
-        distances: name -> 1 - CSIM (Value), may be empty.
-        painters: list of Painter.
-        kept: name -> 1 - CSIM (Value) of each painter's self-reenactment, or None.
-
-    Returns:
-        Markdown.
+    1 - CSIM (Value) by name: `distances` of responses, `painter_distances` of self-reenactment.
     """
-    fixed = {m.name for m in methods if m.deterministic}
+    deterministic = {m.name for m in methods if m.deterministic}
     trained = {m.name for m in methods if m.key}
     text = ""
-    for one in scored:
-        if not one.name.startswith("MFR-Net"):
+    for method in scored:
+        if not method.name.startswith("MFR-Net"):
             continue
         if oracle:
-            rivals = [s for s in scored if s.name in fixed]
-            text += f"\n### Aims: {one.name}\n\n"
-            text += "\n".join(aims(one, oracle, rivals, clips)) + "\n"
+            rivals = [s for s in scored if s.name in deterministic]
+            text += f"\n### Aims: {method.name}\n\n"
+            text += "\n".join(aims(method, oracle, rivals, clips)) + "\n"
         rivals = [s for s in scored if s.name in trained and not s.name.startswith("MFR-Net")]
-        lines = claims(one, rivals, clips, distances, oracle) + untested(rivals)
-        text += f"\n### The paper's claims: {one.name}\n\n" + "\n".join(lines) + "\n"
+        lines = claims(method, rivals, clips, distances, oracle) + untested(rivals)
+        text += f"\n### The paper's claims: {method.name}\n\n" + "\n".join(lines) + "\n"
         if oracle:
             text += f"\n{WHY_FD}\n"
     if text:
         text += "\n### The paper's claim for the identity loss\n\n"
-        text += "\n".join(identity_loss(painters, kept or {})) + "\n"
+        text += "\n".join(identity_loss(painters, painter_distances or {})) + "\n"
     return text

@@ -7,40 +7,32 @@ import numpy as np
 import torch
 
 from mfr.evaluation import metrics
-from mfr.evaluation.methods.painters import windows_at
+from mfr.evaluation.methods import to_images, windows_at
 from mfr.evaluation.scoring.judges import features
 from mfr.evaluation.scoring.scores import over_clips
-from mfr.evaluation.tables.images import painter_of, to_images
+from mfr.evaluation.tables.images import painter_of
 from mfr.files.vico import portrait_of
 
 MOMENTS = 4  # frames a clip
 
 
 def kept_identity(painter, held, drawn, V, repaired=None):
-    r"""1 - CSIM of a few rendered frames of each method's first response against the portrait.
+    r"""1 - CSIM of a few frames of each method's first response against the portrait.
 
-    Ours: for data with one picture a clip; Table 2 asks for true frames.
-
-    Args:
-        painter: Painter of all rows.
-        held: HeldOut.
-        drawn: dict name -> Drawn.
-        V: IdentityNet.
-        repaired: Painter of PCHG's rows, or None.
-
-    Returns:
-        dict name -> id_distance Value, mean over clips.
+    A Value for each name, mean over clips; `repaired` paints PCHG's rows.
     """
-    found = {name: [] for name in drawn}
+    distances = {name: [] for name in drawn}
     for i, clip in enumerate(held.clips):
         picture = to_images(portrait_of(clip)[None])[0]
-        own = torch.as_tensor(held.real[i][0], dtype=torch.float32)
+        reference = torch.as_tensor(held.real[i][0], dtype=torch.float32)
         true = features(V, picture[None])
         index = torch.linspace(0, len(held.real[i]) - 1, MOMENTS + 1).round().long()[1:]
-        for name, one in drawn.items():
-            chosen = painter_of(name, painter, repaired)
-            images = chosen.paint(picture, own, windows_at(one.motion[i][0], index, chosen.window))
+        for name, responses in drawn.items():
+            painter_here = painter_of(name, painter, repaired)
+            images = painter_here.paint(
+                picture, reference, windows_at(responses.motion[i][0], index, painter_here.window)
+            )
             ours = features(V, images)
             distance = metrics.id_distance(ours, np.broadcast_to(true, ours.shape))
-            found[name].append(distance.mean())
-    return {name: over_clips(values) for name, values in found.items()}
+            distances[name].append(distance.mean())
+    return {name: over_clips(values) for name, values in distances.items()}

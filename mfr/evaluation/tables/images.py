@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from mfr.evaluation import metrics
-from mfr.evaluation.methods.painters import windows_at
+from mfr.evaluation.methods import to_images, windows_at
 from mfr.evaluation.scoring.judges import features
 from mfr.evaluation.scoring.scores import NAN, Value, over_clips, over_samples, standard_error
 from mfr.evaluation.tables import printed
@@ -27,74 +27,45 @@ class Pictures(NamedTuple):
 
     clip: int  # its number among the held-out ones
     portrait: torch.Tensor  # (3, 256, 256) in [0, 1], the first picture
-    own: torch.Tensor  # (70,), its coefficients
+    reference: torch.Tensor  # (70,), its coefficients
     motion: np.ndarray  # (L, 70), the truth
     index: torch.Tensor  # (N,) frames of the other pictures
     real: np.ndarray  # uint8 (N, 256, 256, 3)
 
 
 def read_pictures(clips):
-    r"""Pictures of the held-out listeners.
-
-    Ours.
-
-    Args:
-        clips: held-out rows.
-
-    Returns:
-        list of Pictures; clips with a single picture are left out.
-    """
-    found = []
+    r"""Pictures of the held-out listeners; clips with a single picture are left out."""
+    pictures = []
     for number, clip in enumerate(clips):
         motion = to_motion(load_mat(clip.listener_mat)[0])
         shown, index = some_frames(clip.listener, len(motion), PER_VIDEO)
         if len(index) < 2:
             continue
-        own = torch.as_tensor(motion[index[0]], dtype=torch.float32)
-        found.append(
+        reference = torch.as_tensor(motion[index[0]], dtype=torch.float32)
+        pictures.append(
             Pictures(
-                number, to_images(shown[:1])[0], own, motion, torch.as_tensor(index[1:]), shown[1:]
+                number,
+                to_images(shown[:1])[0],
+                reference,
+                motion,
+                torch.as_tensor(index[1:]),
+                shown[1:],
             )
         )
-    return found
-
-
-def to_images(pixels):
-    r"""Bytes as the networks want them.
-
-    Ours.
-
-    Args:
-        pixels: uint8 (N, 256, 256, 3).
-
-    Returns:
-        float32 (N, 3, 256, 256) in [0, 1].
-    """
-    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float() / 255
+    return pictures
 
 
 class ImageScores:
-    r"""Frame by frame numbers of one row, gathered over clips.
-
-    Ours.
-
-    Args:
-        judges: Judges.
-    """
+    r"""Frame by frame numbers of one row, gathered over clips."""
 
     def __init__(self, judges):
         self.judges = judges
         self.values = {name: [] for name in ("ssim", "cpbd", "psnr", "csim", "id_distance")}
         self.pairs = {"frechet": [], "fid": []}  # (generated, real) features, a clip each
-        self.lively = []  # diversity over frames by Hopenet, a clip each
+        self.liveliness = []  # diversity over frames by Hopenet, a clip each
 
     def add(self, generated, real):
-        r"""Score the frames of one clip.
-
-        Args:
-            generated: (N, 3, 256, 256) in [0, 1].
-            real: uint8 (N, 256, 256, 3).
-        """
+        r"""Score frames of a clip: (N, 3, 256, 256) in [0, 1] against bytes (N, 256, 256, 3)."""
         self.values["ssim"].append(metrics.ssim(generated, real))
         self.values["psnr"].append(metrics.psnr(generated, real))
         self.values["cpbd"].append(metrics.cpbd(generated))
@@ -108,19 +79,15 @@ class ImageScores:
             self.pairs["fid"].append(both)
         if self.judges.hopenet:
             rows = features(self.judges.hopenet, generated)
-            self.lively.append(metrics.diversity_frames(rows))
+            self.liveliness.append(metrics.diversity_frames(rows))
 
     def value(self, name):
         r"""Mean over all frames of all clips; the error takes a clip's mean as one draw.
 
-        Args:
-            name: ssim | cpbd | psnr | csim | id_distance | frechet | fid | hopenet.
-
-        Returns:
-            Value; NaN without the network that it wants.
+        `name` is one of COLUMNS; NaN without the network that it wants.
         """
         if name == "hopenet":
-            return over_clips(self.lively)
+            return over_clips(self.liveliness)
         if name in self.pairs:
             return self._frechet(self.pairs[name])
         of_clip = [x.mean() for x in self.values[name]]
@@ -148,16 +115,9 @@ COLUMNS = {
 
 
 def names_of(judges, moving=True):
-    r"""The numbers that some judges can give.
+    r"""Those of COLUMNS that the judges can give.
 
-    Ours.
-
-    Args:
-        judges: Judges.
-        moving: whether the frames of a clip follow a response, so that its liveliness counts.
-
-    Returns:
-        list of COLUMNS' names.
+    `moving`: the frames of a clip follow a response, so that its liveliness counts.
     """
     missing = set() if judges.inception else {"fid"}
     missing |= set() if judges.hopenet and moving else {"hopenet"}
@@ -165,17 +125,7 @@ def names_of(judges, moving=True):
 
 
 def who_judged(judges, name_of_V):
-    r"""Which networks the numbers come from, in a sentence.
-
-    Ours.
-
-    Args:
-        judges: Judges.
-        name_of_V: what V is called.
-
-    Returns:
-        str.
-    """
+    r"""Which networks the numbers come from, in a sentence."""
     inception = "the Inception of --inception" if judges.inception else "none (no --inception)"
     hopenet = "the Hopenet of --hopenet" if judges.hopenet else "none (no --hopenet): angles alone"
     return (
@@ -185,28 +135,20 @@ def who_judged(judges, name_of_V):
 
 
 def reenactment_table(painters, pictures, judges, name_of_V):
-    r"""Each renderer on true coefficients.
-
-    Ours: the renderer alone.
-
-    Args:
-        painters: list of Painter.
-        pictures: list of Pictures.
-        judges: Judges.
-        name_of_V: for the remark.
+    r"""Each renderer on true coefficients: the renderer alone.
 
     Returns:
         (Table, dict name -> id_distance Value).
     """
-    rows, kept, names = [], {}, names_of(judges, moving=False)
+    rows, distances, names = [], {}, names_of(judges, moving=False)
     for painter in painters:
         scores = ImageScores(judges)
-        for one in pictures:
-            windows = windows_at(one.motion, one.index, painter.window)
-            scores.add(painter.paint(one.portrait, one.own, windows), one.real)
+        for shown in pictures:
+            windows = windows_at(shown.motion, shown.index, painter.window)
+            scores.add(painter.paint(shown.portrait, shown.reference, windows), shown.real)
         rows.append(Row((painter.name,), [scores.value(name) for name in names]))
-        kept[painter.name] = scores.value("id_distance")
-    frames = sum(len(one.index) for one in pictures)
+        distances[painter.name] = scores.value("id_distance")
+    frames = sum(len(shown.index) for shown in pictures)
     notes = [
         f"{frames} frames of {len(pictures)} clips, each from the clip's first picture and the "
         "true coefficients. Renderers are trained against this V or one like it, so that CSIM "
@@ -220,43 +162,33 @@ def reenactment_table(painters, pictures, judges, name_of_V):
         [COLUMNS[name] for name in names],
         rows,
         notes,
-    ), kept
+    ), distances
 
 
 def response_table(
     painter, pictures, drawn, scored, judges, name_of_V, on_vico=False, repaired=None
 ):
-    r"""Each method's first response, rendered, against the true frames.
+    r"""Each method's first response, rendered, against the true frames: Table 2.
 
-    Paper: Table 2.
-
-    Args:
-        painter: Painter of all rows.
-        pictures: list of Pictures.
-        drawn: dict name -> Drawn.
-        scored: list of Scored, for the last column.
-        judges: Judges.
-        name_of_V: for the remark.
-        on_vico: put the printed rows beside ours.
-        repaired: Painter of PCHG's rows, or None.
+    `scored` fills the last column, `repaired` paints PCHG's rows.
 
     Returns:
         (Table, dict name -> id_distance Value, dict name -> Hopenet's diversity Value).
     """
-    rows, distances, lively, names = [], {}, {}, names_of(judges)
-    for one in scored:
+    rows, distances, liveliness, names = [], {}, {}, names_of(judges)
+    for method in scored:
         scores = ImageScores(judges)
-        chosen = painter_of(one.name, painter, repaired)
+        chosen = painter_of(method.name, painter, repaired)
         for shown in pictures:
-            motion = drawn[one.name].motion[shown.clip][0]
+            motion = drawn[method.name].motion[shown.clip][0]
             index = shown.index[shown.index < len(motion)]
             windows = windows_at(motion, index, chosen.window)
-            images = chosen.paint(shown.portrait, shown.own, windows)
+            images = chosen.paint(shown.portrait, shown.reference, windows)
             scores.add(images, shown.real[: len(index)])
-        distances[one.name] = scores.value("id_distance")
-        lively[one.name] = scores.value("hopenet")
+        distances[method.name] = scores.value("id_distance")
+        liveliness[method.name] = scores.value("hopenet")
         cells = [scores.value(name) for name in names]
-        rows.append(Row((one.name,), [*cells, over_samples(one.frames)]))
+        rows.append(Row((method.name,), [*cells, over_samples(method.frames)]))
     rows += _printed_rows(names) if on_vico else []
     notes = [
         f"Rendered by: {painter.name}; D_test and D_ood together, first sample of each clip.",
@@ -272,7 +204,7 @@ def response_table(
     return (
         Table("table 2", "Table 2: rendered responses", ("method",), columns, rows, notes),
         distances,
-        lively,
+        liveliness,
     )
 
 
@@ -280,7 +212,7 @@ def _printed_rows(names):
     """The paper's rows; its FID and diversity only where the same networks judge ours."""
     rows = []
     for name, (ssim, cpbd, psnr, fid, distance, diversity) in printed.TABLE_2.items():
-        known = {
+        cells_of = {
             "ssim": ssim,
             "cpbd": cpbd,
             "psnr": psnr,
@@ -289,22 +221,11 @@ def _printed_rows(names):
             "id_distance": distance,
             "hopenet": diversity,
         }
-        cells = [Value(known[key]) if key in known else None for key in names]
+        cells = [Value(cells_of[key]) if key in cells_of else None for key in names]
         rows.append(Row((f"{name}, as printed",), [*cells, None], False))
     return rows
 
 
 def painter_of(name, painter, repaired):
-    r"""Who renders a method's responses.
-
-    Ours.
-
-    Args:
-        name: of the method.
-        painter: Painter of all rows.
-        repaired: Painter of PCHG's rows, or None.
-
-    Returns:
-        Painter.
-    """
+    r"""Who renders a method's responses: PCHG's are repaired where that can be."""
     return repaired if repaired and name.startswith("PCHG") else painter

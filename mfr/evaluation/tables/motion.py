@@ -3,47 +3,23 @@ r"""The tables of motion: Table 1, Table 4 and ours, from the scores of every me
 from mfr.config import ATTITUDES
 from mfr.evaluation.scoring.scores import (
     PARTS,
+    SETS,
     Value,
     fd_cell,
     fd_macro,
     over_clips,
     over_samples,
     ratio,
+    sets_of,
 )
 from mfr.evaluation.tables import printed
 from mfr.evaluation.tables.writing import Column, Row, Table
 
-SETS = {"test": "D_test", "ood": "D_ood", "train": "held out"}
-
-
-def sets_of(clips):
-    r"""The sets that occur and the numbers of their clips, test first.
-
-    Ours.
-
-    Args:
-        clips: held-out rows.
-
-    Returns:
-        dict split -> list of numbers.
-    """
-    found = {split: [i for i, c in enumerate(clips) if c.split == split] for split in SETS}
-    return {split: rows for split, rows in found.items() if rows}
-
 
 def table_1(scored, clips, on_vico=False, ranked=()):
-    r"""FD of angle, exp, trans by attitude, and both averages.
+    r"""FD of angle, exp, trans by attitude, and both averages: Table 1.
 
-    Paper: Table 1.
-
-    Args:
-        scored: list of Scored.
-        clips: held-out rows.
-        on_vico: the data is ViCo: put the printed rows beside ours.
-        ranked: names of the rows that may be best.
-
-    Returns:
-        Table.
+    On ViCo the printed rows stand beside ours; `ranked` names the rows that may be best.
     """
     groups = [*ATTITUDES, "average", "macro"]
     columns = [
@@ -55,7 +31,7 @@ def table_1(scored, clips, on_vico=False, ranked=()):
     for split, members in sets_of(clips).items():
         by_attitude = [[i for i in members if clips[i].attitude == one] for one in ATTITUDES]
         for one in scored:
-            cells = [fd_cell(one, part, rows_) for rows_ in by_attitude for part in PARTS]
+            cells = [fd_cell(one, part, members_of) for members_of in by_attitude for part in PARTS]
             cells += [fd_cell(one, part, members) for part in PARTS]
             cells += [fd_macro(one, part, by_attitude) for part in PARTS]
             rows.append(Row((one.name, SETS[split]), cells, one.name in ranked))
@@ -85,15 +61,7 @@ def _printed_rows(split):
 def table_1b(scored, clips, ranked=()):
     r"""FD of the mean of the samples, and of the best one, which has seen the truth.
 
-    Ours: the first shows what a deterministic method aims at, the second what others print.
-
-    Args:
-        scored: list of Scored.
-        clips: held-out rows.
-        ranked: names of the rows that may be best.
-
-    Returns:
-        Table.
+    The first shows what a deterministic method aims at, the second what others print.
     """
     columns = [Column(f"mean of samples {part}", 2, "down") for part in PARTS]
     columns += [Column(f"best sample {part}") for part in PARTS]
@@ -117,21 +85,11 @@ def table_1b(scored, clips, ranked=()):
     )
 
 
-def table_4(scored, clips, images=None, on_vico=False, ranked=(), lively=None):
-    r"""The ablation: mean of the test sets' FD, identity and diversity.
+def table_4(scored, clips, images=None, on_vico=False, ranked=(), liveliness=None):
+    r"""The ablation: unweighted mean of D_test's and D_ood's FD, identity and diversity: Table 4.
 
-    Paper: Table 4, which is the unweighted mean of D_test and D_ood.
-
-    Args:
-        scored: list of Scored.
-        clips: held-out rows.
-        images: name -> id_distance (Value) of rendered responses, or None.
-        on_vico: put the printed rows beside ours.
-        ranked: names of the rows that may be best.
-        lively: name -> diversity over frames (Value) by Hopenet's features, or None.
-
-    Returns:
-        Table.
+    By name of the method: `images` are id_distance of rendered responses, `liveliness` is
+    diversity over frames by Hopenet's features (Value), or None.
     """
     columns = [
         *(Column(part, 2, "down", True) for part in PARTS),
@@ -139,22 +97,22 @@ def table_4(scored, clips, images=None, on_vico=False, ranked=(), lively=None):
         Column("diversity [rad]", 4, "up", True),
         Column("spread", 3, "", True),
     ]
-    columns += [Column("diversity [Hopenet]", 4, "up")] if lively else []
+    columns += [Column("diversity [Hopenet]", 4, "up")] if liveliness else []
     members, rows = list(sets_of(clips).values()), []
-    everyone = [i for part in members for i in part]
+    all_clips = [i for part in members for i in part]
     for one in scored:
         cells = [fd_macro(one, part, members) for part in PARTS]
         cells += [
             (images or {}).get(one.name),
-            over_samples([one.frames[i] for i in everyone]),
-            over_clips([one.spread[i] for i in everyone]),
+            over_samples([one.frames[i] for i in all_clips]),
+            over_clips([one.spread[i] for i in all_clips]),
         ]
-        cells += [lively.get(one.name)] if lively else []
+        cells += [liveliness.get(one.name)] if liveliness else []
         rows.append(Row((one.name,), cells, one.name in ranked))
     if on_vico:
         for name, values in printed.TABLE_4.items():
             *cells, diversity = [None if x is None else Value(x) for x in values]
-            cells += [None, None, *([diversity] if lively else [])]
+            cells += [None, None, *([diversity] if liveliness else [])]
             rows.append(Row((f"{name}, as printed",), cells, False))
     notes = [
         "diversity: standard deviation over frames, of the angles (the paper's is of Hopenet's "
@@ -169,16 +127,7 @@ def table_4(scored, clips, images=None, on_vico=False, ranked=(), lively=None):
 def table_ours(scored, clips, oracle=None, ranked=()):
     r"""Energy score and spread, and both against the oracle's.
 
-    Ours: FD rewards the mean response; these reward the distribution.
-
-    Args:
-        scored: list of Scored.
-        clips: held-out rows.
-        oracle: the oracle's Scored, or None.
-        ranked: names of the rows that may be best.
-
-    Returns:
-        Table.
+    FD rewards the mean response; these reward the distribution.
     """
     columns = [
         Column("energy score", 4, "down", True),
@@ -208,18 +157,7 @@ def table_ours(scored, clips, oracle=None, ranked=()):
 
 
 def table_behaviour(scored, clips, ranked=()):
-    r"""Recognition of the attitude, delay, personal style, seams, pace.
-
-    Ours.
-
-    Args:
-        scored: list of Scored; the oracle and real motion among them.
-        clips: held-out rows.
-        ranked: names of the rows that may be best.
-
-    Returns:
-        Table.
-    """
+    r"""Recognition of the attitude, delay, personal style, seams, pace."""
     columns = [
         Column("recognised [%]", 1, "up", True),
         *(Column(f"{one} [%]", 1) for one in ATTITUDES),

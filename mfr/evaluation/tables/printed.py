@@ -78,31 +78,3 @@ MISPRINTS = {
     ),
     "Table 3": ("The shares of overall naturalness sum to 103.9 %.",),
 }
-
-
-def weights_exist(rows, tolerance=0.005):
-    r"""Whether some weights of the attitudes give all the averages of some rows from their cells.
-
-    Ours: weights (p, q, 1 - p - q), each in 0 .. 1, searched in steps of 0.005.
-
-    Args:
-        rows: of TABLE_1: positive, neutral, negative, average; each angle, exp, trans.
-        tolerance: of the printed digits, on top of what the steps cost.
-
-    Returns:
-        bool.
-    """
-    sums = [
-        (cells, average) for *three, average in rows for cells, average in zip(zip(*three), average)
-    ]
-    steps = 200
-    for a in range(steps + 1):
-        for b in range(steps + 1 - a):
-            shares = a / steps, b / steps, 1 - (a + b) / steps
-            if all(
-                abs(sum(w * x for w, x in zip(shares, cells)) - average)
-                <= tolerance + (max(cells) - min(cells)) / steps
-                for cells, average in sums
-            ):
-                return True
-    return False

@@ -2,176 +2,125 @@ r"""One command for every table: finds the methods, draws their responses, score
 
     python -m mfr.evaluation.tables --data data/vico --runs runs --out out/tables
 
-DATA is a ViCo-layout folder; RUNS holds runs of train_mfr.py and mfr.evaluation.baselines. What was
+DATA is a ViCo-layout folder; RUNS holds runs of train_mfr.py and mfr.evaluation.methods. What was
 drawn is kept in OUT/draws, so that a second call takes up where the first was stopped. Written are
 tables.md, tables.csv, record.json and figures; --publish tutorials/results copies what is checked
 in and renews the results in README.md.
 """
 
-import argparse
 import math
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from mfr.evaluation.figures import gallery as figures
-from mfr.evaluation.methods.background import with_repair
-from mfr.evaluation.methods.method import find_methods, trivial_methods
-from mfr.evaluation.methods.painters import find_painters
-from mfr.evaluation.scoring.judges import Judges, load_hopenet, load_inception
-from mfr.evaluation.scoring.responses import Drawn
-from mfr.evaluation.scoring.world import ORACLE, read_world, reference_rows, score_all
-from mfr.evaluation.tables import images as tables_images
-from mfr.evaluation.tables import motion as tables_motion
-from mfr.evaluation.tables import results
+from mfr.evaluation import figures
+from mfr.evaluation.methods import find_methods, find_painters, trivial_methods, with_repair
+from mfr.evaluation.scoring import (
+    ORACLE,
+    Drawn,
+    Judges,
+    load_hopenet,
+    load_inception,
+    read_world,
+    reference_rows,
+    score_all,
+)
+from mfr.evaluation.scoring.scores import SETS, sets_of
+from mfr.evaluation.tables import images, motion, results
 from mfr.evaluation.tables.aims import summary
 from mfr.evaluation.tables.identity import MOMENTS, kept_identity
 from mfr.evaluation.tables.writing import to_csv, to_markdown
 from mfr.files.vico import held_out, read_clips
-from mfr.files.whole import command, existing
+from mfr.files.whole import command_line, existing
 from mfr.training.checkpoint import WEIGHTS
 from mfr.training.identity import load_identity
 
 
-class Seen(NamedTuple):
+class FromPictures(NamedTuple):
     r"""What rendered frames told, by name of the method or renderer; empty without pictures."""
 
     tables: list  # of Table
     distances: dict  # method -> 1 - CSIM (Value)
-    lively: dict  # method -> diversity by Hopenet (Value)
-    kept: dict  # renderer -> 1 - CSIM (Value) of self-reenactment
+    liveliness: dict  # method -> diversity by Hopenet (Value)
+    identity_kept: dict  # renderer -> 1 - CSIM (Value) of self-reenactment
     remark: str = ""  # what the distances are to, where not to true frames
 
 
-def motion_tables(world, scored, oracle, real, seen):
-    r"""Tables 1, 1b, 4 and ours.
-
-    Ours.
-
-    Args:
-        world: World.
-        scored: list of Scored.
-        oracle: the oracle's Scored, or None.
-        real: real motion's Scored.
-        seen: Seen.
-
-    Returns:
-        list of Table.
-    """
+def motion_tables(world, scored, oracle, real, from_pictures):
+    r"""Tables 1, 1b, 4 and ours."""
     clips, ranked = world.held.clips, {one.name for one in scored}
     rows = [oracle, *scored] if oracle else scored
-    table_4 = tables_motion.table_4(
+    table_4 = motion.table_4(
         rows,
         clips,
-        seen.distances,
+        from_pictures.distances,
         world.on_vico,
         ranked,
-        seen.lively if has(seen.lively) else None,
+        from_pictures.liveliness if any_number(from_pictures.liveliness) else None,
     )
     return [
-        tables_motion.table_1(rows, clips, world.on_vico, ranked),
-        tables_motion.table_1b(rows, clips, ranked),
-        table_4._replace(notes=[*table_4.notes, *([seen.remark] if seen.remark else [])]),
-        tables_motion.table_ours(rows, clips, oracle, ranked),
-        tables_motion.table_behaviour([real, *rows], clips, ranked),
+        motion.table_1(rows, clips, world.on_vico, ranked),
+        motion.table_1b(rows, clips, ranked),
+        table_4._replace(
+            notes=[*table_4.notes, *([from_pictures.remark] if from_pictures.remark else [])]
+        ),
+        motion.table_ours(rows, clips, oracle, ranked),
+        motion.table_behaviour([real, *rows], clips, ranked),
     ]
 
 
-def has(values):
-    r"""Whether any Value is a number.
-
-    Ours.
-
-    Args:
-        values: dict name -> Value.
-
-    Returns:
-        bool.
-    """
+def any_number(values):
+    r"""Whether any Value of a dict is a number."""
     return any(not math.isnan(value.mean) for value in values.values())
 
 
-def see(world, scored, drawn, painters, better, options):
-    r"""Table 2 in both readings, where pictures are at hand.
-
-    Ours.
-
-    Args:
-        world: World.
-        scored: list of Scored.
-        drawn: dict name -> Drawn.
-        painters: list of Painter; none, no table.
-        better: Painter with PCHG's repair, or None.
-        options: of the command line: pictures, inception, hopenet.
-
-    Returns:
-        Seen.
-    """
+def score_pictures(world, scored, drawn, painters, repaired, options):
+    r"""Table 2 in both readings, where pictures and painters are at hand."""
     if not painters:
-        return Seen([], {}, {}, {})
+        return FromPictures([], {}, {}, {})
     V, name_of_V = load_identity(WEIGHTS / "identity.pt"), "the bundled identity net"
     judges = Judges(
         V,
         options.inception and load_inception(options.inception),
         options.hopenet and load_hopenet(options.hopenet),
     )
-    tables, lively, kept, remark = [], {}, {}, ""
-    shown = tables_images.read_pictures(world.held.clips)
+    tables, liveliness, identity_kept, remark = [], {}, {}, ""
+    shown = images.read_pictures(world.held.clips)
     if shown:
-        table, distances, lively = tables_images.response_table(
-            painters[0], shown, drawn, scored, judges, name_of_V, world.on_vico, better
+        table, distances, liveliness = images.response_table(
+            painters[0], shown, drawn, scored, judges, name_of_V, world.on_vico, repaired
         )
         tables.append(table)
     else:
-        everyone = dict(drawn)
+        with_oracle = dict(drawn)
         if world.oracle:
-            everyone[ORACLE] = Drawn(world.oracle.motion, float("nan"))
-        distances = kept_identity(painters[0], world.held, everyone, V, better)
+            with_oracle[ORACLE] = Drawn(world.oracle.motion, float("nan"))
+        distances = kept_identity(painters[0], world.held, with_oracle, V, repaired)
         remark = (
             f"1 - CSIM: {MOMENTS} rendered frames a clip against the portrait, by "
             f"{name_of_V}; no other true frame is at hand."
         )
     if options.pictures:
-        shown = tables_images.read_pictures(held_out(read_clips(options.pictures))[1])
+        shown = images.read_pictures(held_out(read_clips(options.pictures))[1])
     if shown:
-        table, kept = tables_images.reenactment_table(painters, shown, judges, name_of_V)
+        table, identity_kept = images.reenactment_table(painters, shown, judges, name_of_V)
         tables.append(table)
     else:
         print(
             f"note      Table 2 left out: {options.pictures or world.folder} has one picture a "
             "video; --pictures names a folder with more"
         )
-    return Seen(tables, distances, lively, kept, remark)
+    return FromPictures(tables, distances, liveliness, identity_kept, remark)
 
 
 def counts(world):
-    r"""Clips of each held-out set.
-
-    Ours.
-
-    Args:
-        world: World.
-
-    Returns:
-        dict name of the set -> int.
-    """
-    sets = tables_motion.sets_of(world.held.clips)
-    return {tables_motion.SETS[split]: len(rows) for split, rows in sets.items()}
+    r"""Clips of each held-out set: dict name of the set -> int."""
+    sets = sets_of(world.held.clips)
+    return {SETS[split]: len(rows) for split, rows in sets.items()}
 
 
 def heading(world, samples, seed):
-    r"""What the tables are about, as Markdown.
-
-    Ours.
-
-    Args:
-        world: World.
-        samples: K.
-        seed: of the draws.
-
-    Returns:
-        str.
-    """
+    r"""What the tables are about, as Markdown."""
     words = ", ".join(f"{count} {name}" for name, count in counts(world).items())
     clips, frames = world.held.clips, sum(len(x) for x in world.held.real)
     return (
@@ -182,39 +131,26 @@ def heading(world, samples, seed):
 
 
 def variant(words):
-    r"""A setting of sampling from the command line.
-
-    Ours.
-
-    Args:
-        words: "steps=10" or "steps=10,guidance=2".
-
-    Returns:
-        dict.
+    r"""A setting of sampling from the command line, such as "steps=10,guidance=2".
 
     Raises:
         ValueError: another name, or no number.
     """
     kinds = {"steps": int, "guidance": float, "eta": float}
-    found = {}
+    settings = {}
     for part in words.split(","):
         name, _, value = part.partition("=")
         if name not in kinds:
             raise ValueError(f"--vary {part!r}: allowed: steps=N, guidance=X, eta=X")
         try:
-            found[name] = kinds[name](value)
+            settings[name] = kinds[name](value)
         except ValueError:
             raise ValueError(f"--vary {part!r}: {value!r} is not a number") from None
-    return found
+    return settings
 
 
 def check(options):
     r"""Refuse, before the slow part, what would fail after it.
-
-    Ours.
-
-    Args:
-        options: of the command line.
 
     Raises:
         ValueError: fewer than one sample, or a file or folder that is not there.
@@ -232,9 +168,6 @@ def check(options):
 
 def main(arguments=None):
     r"""The command line.
-
-    Args:
-        arguments: list of words, or None for the command line's own.
 
     Raises:
         ValueError: an option is wrong, or nothing could be scored.
@@ -266,29 +199,25 @@ def main(arguments=None):
 def report(world, methods, scored, drawn, left_out, options, words):
     r"""Everything after the scores: tables, claims, record, figures and what is published.
 
-    Ours.
-
-    Args:
-        world: World.
-        methods: list of Method that were scored.
-        scored: list of Scored.
-        drawn: dict name -> Drawn.
-        left_out: lines about what was left out.
-        options: of the command line.
-        words: of the command line, for the record.
-
-    Returns:
-        list of the figures' names.
+    Gives the figures' names; `words` are the command line's, for the record.
     """
     painters = find_painters(options.runs) if options.images else []
-    painters, better = with_repair(painters, Path(options.runs)) if painters else ([], None)
-    seen = see(world, scored, drawn, painters, better, options)
+    painters, repaired = with_repair(painters, Path(options.runs)) if painters else ([], None)
+    from_pictures = score_pictures(world, scored, drawn, painters, repaired, options)
     oracle, real = reference_rows(world)
-    tables = motion_tables(world, scored, oracle, real, seen) + seen.tables
+    tables = motion_tables(world, scored, oracle, real, from_pictures) + from_pictures.tables
     painter = painters[0] if painters else None
     record = results.to_record(words, world, methods, painter, options, counts(world))
     text = "\n".join([heading(world, options.samples, options.seed), *map(to_markdown, tables)])
-    text += summary(scored, methods, oracle, world.held.clips, seen.distances, painters, seen.kept)
+    text += summary(
+        scored,
+        methods,
+        oracle,
+        world.held.clips,
+        from_pictures.distances,
+        painters,
+        from_pictures.identity_kept,
+    )
     text += "".join(f"\n{line}\n" for line in left_out) + results.record_to_markdown(record)
     print(text)
     results.write(options.out, text, to_csv(tables), record)
@@ -301,16 +230,8 @@ def report(world, methods, scored, drawn, left_out, options, words):
 
 
 def parser():
-    r"""The command line's words.
-
-    Returns:
-        An ArgumentParser.
-    """
-    top = argparse.ArgumentParser(
-        prog="mfr.evaluation.tables",
-        description=__doc__,
-        formatter_class=argparse.RawTextHelpFormatter,
-    )
+    r"""The command line's words."""
+    top = command_line("mfr.evaluation.tables", __doc__)
     top.add_argument("--data", default="data/small", help="ViCo-layout folder (%(default)s)")
     top.add_argument("--runs", default="runs", help="folder of runs, or one run (%(default)s)")
     top.add_argument("--out", default="out/tables", help="results go here (%(default)s)")
@@ -334,7 +255,3 @@ def parser():
         help="further rows of each motion.pt, sampled otherwise",
     )
     return top
-
-
-if __name__ == "__main__":
-    command(main)

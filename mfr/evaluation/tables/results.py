@@ -14,6 +14,7 @@ import os
 import shutil
 from pathlib import Path
 
+from mfr.evaluation.methods.method import DIGITS
 from mfr.evaluation.scoring.scores import NAN, Value
 from mfr.evaluation.tables.writing import Column, Row, Table, to_markdown
 from mfr.files.whole import atomic
@@ -21,7 +22,6 @@ from mfr.files.whole import atomic
 START, END = "<!-- results -->", "<!-- end of results -->"
 FILES = ("tables.md", "tables.csv", "record.json")
 COLOURS = 256  # of a published picture
-DIGITS = 16  # of a digest; what follows in a method's key are its settings of sampling
 OMITTED = ("training mean", "mirror the speaker")  # from the README, for brevity
 
 DISTANCE = [  # column, table, set, metric
@@ -59,16 +59,7 @@ PATTERNS = (
 
 
 def digest_of_motion(motions):
-    r"""A short name of the true held-out motion, by which data is known again.
-
-    Ours.
-
-    Args:
-        motions: list of numpy (L, 70).
-
-    Returns:
-        16 hexadecimal digits.
-    """
+    r"""16 hexadecimal digits by which the true held-out motion, list of (L, 70), is known."""
     total = hashlib.sha256()
     for motion in motions:
         total.update(motion.astype("<f4").tobytes())
@@ -76,21 +67,7 @@ def digest_of_motion(motions):
 
 
 def to_record(words, world, methods, painter, options, sets):
-    r"""What the numbers come from.
-
-    Ours.
-
-    Args:
-        words: of the command line.
-        world: World.
-        methods: list of Method that were scored.
-        painter: Painter of the responses, or None.
-        options: of the command line.
-        sets: dict name of a set -> clips.
-
-    Returns:
-        dict of strings, numbers and dicts of them.
-    """
+    r"""What the numbers come from: dict of strings, numbers and dicts of them."""
     weights = {m.name: m.key[:DIGITS] for m in methods if m.key}
     return {
         "command": " ".join(["python -m mfr.evaluation.tables", *words]),
@@ -106,16 +83,7 @@ def to_record(words, world, methods, painter, options, sets):
 
 
 def record_to_markdown(record):
-    r"""The record for readers.
-
-    Ours.
-
-    Args:
-        record: of to_record.
-
-    Returns:
-        Markdown.
-    """
+    r"""The record for readers."""
     text = f"\n### Made by\n\n```sh\n{record['command']}\n```\n\n"
     text += (
         f"Data: {record['data']['folder']}, true held-out motion `{record['data']['digest']}`."
@@ -127,16 +95,7 @@ def record_to_markdown(record):
 
 
 def write(folder, text, table_csv, record):
-    r"""tables.md, tables.csv and record.json.
-
-    Ours.
-
-    Args:
-        folder: OUT.
-        text: Markdown.
-        table_csv: of to_csv.
-        record: of to_record.
-    """
+    r"""tables.md, tables.csv and record.json, whole or not at all."""
     content = text, table_csv, json.dumps(record, indent=1, ensure_ascii=False) + "\n"
     for name, part in zip(FILES, content):
         with atomic(Path(folder) / name) as temporary:
@@ -149,16 +108,7 @@ def write(folder, text, table_csv, record):
 def readme_part(table_csv, record, folder, pictures=()):
     r"""The few rows and columns that a reader needs, in words and numbers.
 
-    Ours: every number is one of tables.csv, rounded.
-
-    Args:
-        table_csv: text of tables.csv.
-        record: of to_record.
-        folder: of the results, as a link from the README.
-        pictures: file names in it that are there.
-
-    Returns:
-        Markdown.
+    Every number is one of tables.csv (its text), rounded; `folder` is linked to from the README.
     """
     rows = list(csv.DictReader(io.StringIO(table_csv)))
     numbers = {(r["table"], r["method"], r["set"], r["metric"]): float(r["value"]) for r in rows}
@@ -210,32 +160,13 @@ def _part(caption, columns, numbers, names, trained):
 
 
 def short(name, names):
-    r"""A method's name without its run's, where that is enough to tell it from the others.
-
-    Ours.
-
-    Args:
-        name: "MFR-Net · run".
-        names: all of them.
-
-    Returns:
-        str.
-    """
+    r"""A method's name without its run's, where that is enough to tell it from the others."""
     first = name.partition(" · ")[0]
     return first if sum(other.partition(" · ")[0] == first for other in names) == 1 else name
 
 
 def put(text, part):
     r"""A README with another part between its two marks.
-
-    Ours.
-
-    Args:
-        text: of the README.
-        part: Markdown.
-
-    Returns:
-        str.
 
     Raises:
         ValueError: the marks are not there once each, in order.
@@ -247,16 +178,7 @@ def put(text, part):
 
 
 def between(text):
-    r"""What stands between the marks, without the empty lines around it.
-
-    Ours.
-
-    Args:
-        text: of the README.
-
-    Returns:
-        str, ending in a newline; empty where nothing stands there.
-    """
+    r"""What stands between the marks, without the empty lines around it."""
     inner = text.partition(START)[2].partition(END)[0].strip()
     return inner + "\n" if inner else ""
 
@@ -264,13 +186,7 @@ def between(text):
 def publish(out, folder, readme, pictures):
     r"""Copy results to where they are checked in, and put the README's part into the README.
 
-    Ours.
-
-    Args:
-        out: folder that `write` wrote to.
-        folder: where the results are checked in.
-        readme: path of the README, with both marks.
-        pictures: dict name to publish -> file name in `out`.
+    `pictures`: name to publish -> file name in `out`.
     """
     out, folder, readme = Path(out), Path(folder), Path(readme)
     record = json.loads((out / "record.json").read_text(encoding="utf-8"))
@@ -289,14 +205,7 @@ def publish(out, folder, readme, pictures):
 
 
 def shrink(source, path):
-    r"""A picture with few colours, for a small file.
-
-    Ours.
-
-    Args:
-        source: .png.
-        path: .png.
-    """
+    r"""A .png with few colours, for a small file."""
     from PIL import Image
 
     with Image.open(source) as image, atomic(path) as temporary:

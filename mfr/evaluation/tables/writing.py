@@ -39,14 +39,8 @@ class Table(NamedTuple):
 def to_markdown(table):
     r"""The table with padded columns, so that it reads as plain text too.
 
-    Ours: the best ranked value of a column is bold, among the rows whose last heads are equal
-    where the table has two heads.
-
-    Args:
-        table: Table.
-
-    Returns:
-        str, ending in a newline.
+    The best ranked value of a column is bold, among the rows whose last heads are equal where the
+    table has two heads.
     """
     best = best_cells(table)
     lines = [[*table.heads, *(c.name + ARROWS[c.better] for c in table.columns)]]
@@ -70,17 +64,7 @@ def to_markdown(table):
 
 
 def to_text(value, column):
-    r"""A cell.
-
-    Ours.
-
-    Args:
-        value: Value or None.
-        column: Column.
-
-    Returns:
-        "3.71", "3.71 ± 0.02", or a dash where there is no number.
-    """
+    r"""A cell: "3.71", "3.71 ± 0.02", or a dash where there is no number."""
     if value is None or math.isnan(value.mean):
         return "–"
     text = f"{value.mean:.{column.digits}f}"
@@ -90,18 +74,12 @@ def to_text(value, column):
 
 
 def best_cells(table):
-    r"""Places of the best values.
+    r"""Places (row, column) of the best values.
 
-    Ours: "down" the least, "up" the largest, "one" the nearest to 1 in proportion; equal printed
-    values share the honour. No column with fewer than two ranked values has one.
-
-    Args:
-        table: Table.
-
-    Returns:
-        set of (row, column).
+    "down" the least, "up" the largest, "one" the nearest to 1 in proportion; equal printed values
+    share the honour. No column with fewer than two ranked values has one.
     """
-    found = set()
+    places = set()
     groups = {row.head[1:] for row in table.rows}
     for group in groups:
         rows = [i for i, row in enumerate(table.rows) if row.ranked and row.head[1:] == group]
@@ -112,38 +90,19 @@ def best_cells(table):
                 if column.better and value is not None and math.isfinite(value.mean):
                     ranks[i] = rank(round(value.mean, column.digits), column.better)
             if len(ranks) > 1:
-                found |= {(i, j) for i, r in ranks.items() if r == min(ranks.values())}
-    return found
+                places |= {(i, j) for i, r in ranks.items() if r == min(ranks.values())}
+    return places
 
 
 def rank(value, better):
-    r"""A number that is least for the best value.
-
-    Ours.
-
-    Args:
-        value: a cell's number.
-        better: down | up | one.
-
-    Returns:
-        float.
-    """
+    r"""A number that is least for the best value."""
     if better == "one":
         return abs(math.log(value)) if value > 0 else math.inf
     return value if better == "down" else -value
 
 
 def to_csv(tables):
-    r"""Every number of every table, one a line, unrounded.
-
-    Ours.
-
-    Args:
-        tables: list of Table.
-
-    Returns:
-        str: table, method, set, metric, value, standard_error, clips.
-    """
+    r"""Every number of every table, one a line, unrounded."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(("table", "method", "set", "metric", "value", "standard_error", "clips"))

@@ -27,20 +27,11 @@ LUMA = (19595, 38470, 7471)  # ITU-R 601 weights times 2^16, as Pillow's mode L
 
 
 def cpbd(images):
-    r"""Share of edges with 1 - exp(-(width / noticeable)^3.6) <= 0.63, in 0 .. 1.
+    r"""Share of edges with 1 - exp(-(width / noticeable)^3.6) <= 0.63, in 0 .. 1, (B,).
 
-    Paper: Sec. 4.2.1, Table 2 (CPBD [4]). Higher is sharper; no reference image is needed.
-    Aggregation: mean over frames of all clips. Trap: sharp is not good (noise and ringing score
-    high), a frame without a counted edge scores 0, and video compression moves the value.
-
-    Args:
-        images: float (B, C, H, W) in [0, 1] (rounded to 8 bits) or uint8 (B, H, W, C).
-
-    Returns:
-        (B,) float64.
-
-    Raises:
-        ValueError: shapes, range or type (see Images), or a side below 64 pixels.
+    Paper: Sec. 4.2.1, Table 2 [4]; images (B, C, H, W) or bytes (B, H, W, C) from 64 pixels. Higher
+    is sharper; no reference needed. Aggregation: mean over frames of all clips. Trap: noise and
+    ringing score high, a frame without a counted edge scores 0, compression moves it.
     """
     images = Images("images", images, side=BLOCK)
     return np.array([cpbd_of_gray(gray_levels(images.frame(i))) for i in range(len(images))])
@@ -49,13 +40,8 @@ def cpbd(images):
 def gray_levels(frame):
     r"""Y = (19595 R + 38470 G + 7471 B + 2^15) >> 16 of 8-bit levels: Pillow's mode L.
 
-    Ours: the paper does not say how colour becomes grey; the public tools read mode L.
-
-    Args:
-        frame: torch (C, H, W), float in [0, 1] or uint8; C is 3 or 1.
-
-    Returns:
-        (H, W) numpy uint8.
+    The paper does not say how colour becomes grey; the public tools read mode L. torch (C, H, W),
+    float in [0, 1] or uint8, C 3 or 1, to numpy uint8 (H, W).
     """
     levels = frame.detach().cpu().numpy()
     if levels.dtype != np.uint8:
@@ -67,18 +53,12 @@ def gray_levels(frame):
 
 
 def cpbd_of_gray(gray):
-    r"""CPBD of one grey image; same value as the package `cpbd` gives.
+    r"""CPBD of one grey image (H, W) uint8; same value as the package `cpbd` gives.
 
     Paper: Sec. 4.2.1. Higher is sharper, 0 .. 1. Aggregation: see cpbd.
 
-    Args:
-        gray: (H, W) uint8, both sides >= 64 [pixels].
-
-    Returns:
-        float.
-
     Raises:
-        ValueError: shape or type.
+        ValueError: another shape or type, or a side below 64 pixels.
     """
     gray = np.asarray(gray)
     if gray.dtype != np.uint8 or gray.ndim != 2 or min(gray.shape) < BLOCK:
