@@ -30,7 +30,7 @@ def train(stage, run, resume=False, dry_run=False, start=None):
     r"""The training loop, the same for every stage.
 
     Args:
-        stage: from mfr.stages: network, loss and data.
+        stage: from mfr.training: network, loss and data.
         run: folder to leave checkpoints and the log in.
         resume: go on from last.pt, if it is there.
         dry_run: one step, nothing written.

@@ -30,7 +30,7 @@ from mfr.face.matfile import write_mat
 from mfr.files.whole import atomic, command
 
 SETTINGS = "synthetic.json"
-# transform_params of every frame, as mfr.camera has them, without waiting for torch to load
+# transform_params of every frame, as mfr.face.camera has them, without waiting for torch to load
 FRAME_PARAMS = (IMAGE_SIZE, IMAGE_SIZE, 1, IMAGE_SIZE / 2, IMAGE_SIZE / 2)
 FORMAT = 1  # grows when the same seed no longer gives the same numbers
 FOLDERS = ("videos", "audios", "recons", "truth", "stills")

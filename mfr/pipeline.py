@@ -2,7 +2,7 @@ r"""The whole system: a speaker's video, a portrait and an attitude become a lis
 
     system = mfr.pipeline.load()
     for response in system.respond("speaker.mp4", "face.png", "positive", samples=2):
-        mfr.media.write_video("listener.mp4", response.frames())
+        mfr.files.media.write_video("listener.mp4", response.frames())
 
 Frames are read, reconstructed and rendered in small batches, so that memory holds a clip's
 coefficients and never its pictures.

@@ -49,7 +49,7 @@ class Source(NamedTuple):
 
 
 class Comparison(nn.Module):
-    r"""PIRenderer with the encode, render and forward of mfr.renderer.Renderer."""
+    r"""PIRenderer with the encode, render and forward of mfr.render.Renderer."""
 
     def __init__(self, settings):
         super().__init__()

@@ -297,7 +297,7 @@ def test_lids_shut_fast_and_open_slower():
 
 
 def test_neck_moves_the_head_as_a_turn_about_a_point_below_and_behind():
-    """To first order, (R - 1) (0, 0.6, 0.45) with the rotation of mfr.coefficients."""
+    """To first order, (R - 1) (0, 0.6, 0.45) with the rotation of mfr.face.camera."""
     from mfr.face.coefficients import rotation_matrix
 
     angle = 1e-4 * np.random.default_rng(0).standard_normal((5, 3))
