@@ -1,0 +1,1 @@
+r"""What people do: speech and its sound, and how a listener answers it."""
