@@ -30,14 +30,9 @@ TABLES = {"RLD_data.csv": COLUMNS, "train.csv": ("uuid", "speaker_id", "listener
 
 
 def inspect(path, every_video=False):
-    r"""Describe a file or folder.
+    r"""Describe a file or folder: (lines of text, list of problems, each a line).
 
-    Args:
-        path: .mat, sound, video or folder.
-        every_video: open every video of a folder too, which takes a while.
-
-    Returns:
-        (lines of text, list of problems, each a line).
+    every_video opens every video of a folder too, which takes a while.
 
     Raises:
         ValueError: nothing is there, or its kind is unknown.
@@ -58,14 +53,7 @@ def inspect(path, every_video=False):
 
 
 def inspect_model(path):
-    r"""Points, triangles and size of a face model.
-
-    Args:
-        path: .mat in the layout of BFM_model_front.mat.
-
-    Returns:
-        (lines, problems).
-    """
+    r"""Points, triangles and size of a face model: (lines, problems)."""
     model = read_model(path)
     width, height, depth = (model.mean.amax(0) - model.mean.amin(0)).tolist()
     lines = [
@@ -80,14 +68,7 @@ def inspect_model(path):
 
 
 def inspect_mat(path):
-    r"""Layout, ranges and oddities of a Deep3DFaceRecon file.
-
-    Args:
-        path: .mat.
-
-    Returns:
-        (lines, problems).
-    """
+    r"""Layout, ranges and oddities of a Deep3DFaceRecon file: (lines, problems)."""
     coefficients, params = load_mat(path)
     lines = [
         f"{path}: {len(coefficients)} frames = {len(coefficients) / FPS:.2f} s at {FPS} fps",
@@ -134,14 +115,7 @@ def _odd_coefficients(path, coefficients, where):
 
 
 def inspect_sound(path):
-    r"""Rate, length and level of a sound.
-
-    Args:
-        path: a sound file.
-
-    Returns:
-        (lines, problems).
-    """
+    r"""Rate, length and level of a sound: (lines, problems)."""
     waveform, sample_rate = media.read_sound(path)
     seconds, peak = len(waveform) / sample_rate, float(np.abs(waveform).max(initial=0))
     level = 20 * np.log10(np.sqrt(np.mean(waveform**2.0)) + 1e-12) if len(waveform) else -np.inf
@@ -162,13 +136,7 @@ def inspect_sound(path):
 
 
 def inspect_video(path):
-    r"""Size, rate and length of a video.
-
-    Args:
-        path: a video file.
-
-    Returns:
-        (lines, problems); of the latter a video has none.
+    r"""Size, rate and length of a video: (lines, problems); of the latter a video has none.
 
     Raises:
         ValueError: it has no picture.
@@ -189,14 +157,7 @@ def inspect_video(path):
 
 
 def inspect_folder(folder, every_video=False):
-    r"""Every row of a ViCo-layout folder: its names, its files, their lengths.
-
-    Args:
-        folder: with RLD_data.csv, or train.csv of the challenge release.
-        every_video: open every video too.
-
-    Returns:
-        (lines, problems).
+    r"""Every row of a ViCo-layout folder: its names, its files, their lengths: (lines, problems).
 
     Raises:
         ValueError: the folder holds neither table, or the table has not the columns.
@@ -304,11 +265,7 @@ def _people_problems(table, found):
 
 
 def main(argv=None):
-    r"""The command line.
-
-    Args:
-        argv: list of str; None: the process's own.
-    """
+    r"""The command line."""
     parser = argparse.ArgumentParser(
         prog="python -m data_tools.inspect_data", description=__doc__.splitlines()[0]
     )

@@ -20,17 +20,9 @@ from mfr.files.whole import atomic, command
 
 
 def oracle_samples(truth, samples, rng):
-    r"""Independent responses of the true listener to one speaker.
+    r"""K independent responses of the true listener to one speaker: float32 (K, L, 70).
 
-    Ours: the physical limit of a learnt model.
-
-    Args:
-        truth: Truth of a clip.
-        samples: K.
-        rng: numpy Generator.
-
-    Returns:
-        float32 (K, L, 70).
+    The limit of a learnt model.
 
     Raises:
         ValueError: K is below 1.
@@ -45,18 +37,10 @@ def oracle_samples(truth, samples, rng):
 
 
 def write_oracle(folder, samples=10, seed=0):
-    r"""Draw for every held-out clip of a synthetic folder.
-
-    Args:
-        folder: made by make_synthetic.
-        samples: K.
-        seed: the same seed gives the same files.
-
-    Returns:
-        The number of clips.
+    r"""Draw for every held-out clip of a synthetic folder; gives the number of clips.
 
     Raises:
-        ValueError: the folder is not synthetic, or K is below 1.
+        ValueError: the folder is not synthetic, or samples is below 1.
     """
     folder = Path(folder)
     _, clips = held_out(read_clips(folder, videos=False))
@@ -74,11 +58,7 @@ def write_oracle(folder, samples=10, seed=0):
 
 
 def main(arguments=None):
-    r"""The command line.
-
-    Args:
-        arguments: list of words, or None for the command line's own.
-    """
+    r"""The command line."""
     parser = argparse.ArgumentParser(
         prog="data_tools.oracle",
         description=__doc__,

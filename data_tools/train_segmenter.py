@@ -26,14 +26,7 @@ RATE, BATCH = 3e-3, 16
 def pictures(people, seed):
     r"""Synthetic people in random poses, expressions, rooms and cameras, with their masks.
 
-    Ours.
-
-    Args:
-        people: how many.
-        seed: of the people.
-
-    Returns:
-        (images uint8 (N, 3, 256, 256), background bool (N, 1, 256, 256)).
+    (images uint8 (N, 3, 256, 256), background bool (N, 1, 256, 256)).
     """
     from data_tools.synthetic.picture.rasterizer import render
 
@@ -63,16 +56,8 @@ def pictures(people, seed):
 def train(images, masks, steps, seed):
     r"""Cross-entropy against the masks; every tenth picture is held out.
 
-    Ours.
-
-    Args:
-        images: uint8 (N, 3, 256, 256), N >= 2.
-        masks: bool (N, 1, 256, 256), True on the background.
-        steps: of training.
-        seed: of weights and batches.
-
-    Returns:
-        (Segmenter, share of held-out pixels that it tells right).
+    Images uint8 (N, 3, 256, 256), masks bool (N, 1, 256, 256), True on the background, N >= 2 ->
+    (Segmenter, share of held-out pixels that it tells right).
     """
     generator = torch.Generator().manual_seed(seed)
     net = initialise(Segmenter(), generator)
@@ -103,9 +88,6 @@ def train(images, masks, steps, seed):
 
 def main(arguments=None):
     r"""The command line.
-
-    Args:
-        arguments: list of words, or None for the command line's own.
 
     Raises:
         ValueError: too few people or steps.

@@ -5,37 +5,18 @@ import torch
 
 
 def as_tensor(x):
-    r"""A torch tensor of floats that shares memory with x where it can.
-
-    Args:
-        x: tensor, array or nested list.
-
-    Returns:
-        Tensor; integers become float32.
-    """
+    r"""Floats as a tensor (...) that shares memory with x where it can; integers become float32."""
     x = x if torch.is_tensor(x) else torch.as_tensor(np.asarray(x))
     return x if x.is_floating_point() else x.float()
 
 
 def like(original, result):
-    r"""The result as the kind of thing that came in.
-
-    Args:
-        original: what the caller gave.
-        result: tensor.
-
-    Returns:
-        The tensor, or its numpy array if original was not a tensor.
-    """
+    r"""The tensor (...) as it is, or its numpy array where the original was no tensor."""
     return result if torch.is_tensor(original) else result.numpy()
 
 
 def check_finite(name, x):
-    r"""Refuse NaN and infinity.
-
-    Args:
-        name: of x, for the message.
-        x: tensor.
+    r"""Refuse NaN and infinity in a tensor.
 
     Raises:
         ValueError: a value is not finite.
@@ -46,12 +27,7 @@ def check_finite(name, x):
 
 
 def check_width(name, x, width):
-    r"""Refuse a last axis of another width.
-
-    Args:
-        name: of x, for the message.
-        x: tensor.
-        width: allowed.
+    r"""Refuse a tensor that is not (..., width).
 
     Raises:
         ValueError: the last axis differs, or there is none.

@@ -32,13 +32,7 @@ ORDERS = {
 
 
 def order_slices(order):
-    r"""Where each part lies in a vector of that order.
-
-    Args:
-        order: coeff | motion | vico | pirenderer.
-
-    Returns:
-        dict: part -> slice.
+    r"""Where each part lies in a vector of that order (a key of ORDERS): dict, part -> slice.
 
     Raises:
         ValueError: the order is unknown.
@@ -50,18 +44,10 @@ def order_slices(order):
 
 
 def reorder(vectors, source, target, crop=None):
-    r"""The same numbers in another order.
+    r"""The same numbers in another order: (..., width of source) -> (..., width of target).
 
-    Ours: crop = (scale, tx, ty), the last three of transform_params, where the source has none.
-
-    Args:
-        vectors: (..., width of source).
-        source: coeff | motion | vico | pirenderer.
-        target: motion | vico | pirenderer, or coeff from coeff.
-        crop: (3,) or (..., 3), or None.
-
-    Returns:
-        (..., width of target).
+    Orders are keys of ORDERS. crop (3,) or (..., 3) = (scale, tx, ty), the last three of
+    transform_params, where the source has none.
 
     Raises:
         ValueError: an order is unknown, a width is wrong, or a part of the target is missing.
@@ -81,13 +67,7 @@ def reorder(vectors, source, target, crop=None):
 
 
 def to_motion(coeff):
-    r"""angle 3, exp 64, trans 3 of the 257 coefficients: what the listener moves.
-
-    Args:
-        coeff: (..., 257).
-
-    Returns:
-        (..., 70).
+    r"""What the listener moves: (..., 257) -> (..., 70), angle 3, exp 64, trans 3.
 
     Raises:
         ValueError: the last axis is not 257 wide.
@@ -96,14 +76,9 @@ def to_motion(coeff):
 
 
 def from_motion(motion, reference):
-    r"""The reference's 257 coefficients with another motion in them.
+    r"""The identity, skin and light of a reference, (257,) or (..., 257), with a motion (..., 70).
 
-    Args:
-        motion: (..., 70).
-        reference: (257,) or (..., 257): identity, skin and light.
-
-    Returns:
-        (..., 257).
+    (..., 257), a copy.
 
     Raises:
         ValueError: a last axis has the wrong width.
@@ -119,15 +94,11 @@ def from_motion(motion, reference):
 
 
 class Statistics(nn.Module):
-    r"""z = (x - mean)/std, with both as buffers so that a checkpoint carries them.
+    r"""z = (x - mean)/std, with both (D,) as buffers so that a checkpoint carries them.
 
     Ours: the paper is silent; angle, exp and trans differ tenfold, and without it the loss would
     see exp alone. The std has a floor of 1e-3, so that the rounding noise of a column that never
     moves is not blown up to unit variance.
-
-    Args:
-        mean: (D,) of the training frames.
-        std: (D,), at least 0.
 
     Raises:
         ValueError: shapes differ, or a value is not finite or, in std, negative.
@@ -151,13 +122,7 @@ class Statistics(nn.Module):
 
     @classmethod
     def fit(cls, clips):
-        r"""Mean and std over all frames of all clips: of the training listeners, say.
-
-        Args:
-            clips: iterable of (L, D), of one D; read once, one in memory at a time.
-
-        Returns:
-            Statistics.
+        r"""Mean and std over all frames of all clips (L, D), read once, one in memory at a time.
 
         Raises:
             ValueError: a clip is not (L, D), widths differ, a value is not finite, or there is
@@ -179,13 +144,7 @@ class Statistics(nn.Module):
         return cls(mean, (spread / count).sqrt())
 
     def normalise(self, x):
-        r"""(x - mean)/std.
-
-        Args:
-            x: (..., D).
-
-        Returns:
-            (..., D), unit variance over the training frames.
+        r"""(x - mean)/std: (..., D) -> (..., D), unit variance over the training frames.
 
         Raises:
             ValueError: the last axis is not D wide.
@@ -195,13 +154,7 @@ class Statistics(nn.Module):
         return like(x, (value - self.mean.to(value)) / self.std.to(value))
 
     def denormalise(self, z):
-        r"""mean + std z.
-
-        Args:
-            z: (..., D).
-
-        Returns:
-            (..., D), in the units of the data.
+        r"""mean + std z: (..., D) -> (..., D) in the units of the data.
 
         Raises:
             ValueError: the last axis is not D wide.
@@ -218,12 +171,6 @@ class Statistics(nn.Module):
     def from_dict(cls, state):
         r"""Statistics from what to_dict gave.
 
-        Args:
-            state: {"mean": (D,), "std": (D,)}.
-
-        Returns:
-            Statistics.
-
         Raises:
             ValueError: mean or std is missing.
         """
@@ -234,13 +181,9 @@ class Statistics(nn.Module):
 
 
 def load_mat(path):
-    r"""Read a Deep3DFaceRecon file, of a video or of one picture.
+    r"""Read a Deep3DFaceRecon file, of a video or of one picture: with `coeff`, or its parts apart.
 
-    Args:
-        path: .mat with `coeff` (and `transform_params`), or with id, exp, tex, angle, gamma, trans.
-
-    Returns:
-        (coeff (L, 257) float32, transform_params (L, 5) float32 or None).
+    coeff (L, 257) float32, and transform_params (L, 5) float32 or None.
 
     Raises:
         ValueError: no such file, not a .mat, damaged, or not of that content; the message names the
@@ -298,12 +241,8 @@ def _column(path, content, name, width):
 def save_mat(path, coeff, transform_params=None):
     r"""Write a Deep3DFaceRecon video file, whole or not at all.
 
-    float32, because PIRenderer stores the bytes as they are and reads them as float32.
-
-    Args:
-        path: .mat.
-        coeff: (L, 257).
-        transform_params: (5,) or (L, 5); None = our own 256x256 frames.
+    float32, because PIRenderer stores the bytes as they are and reads them as float32. coeff is
+    (L, 257), transform_params (5,) or (L, 5), None for our own 256x256 frames.
 
     Raises:
         ValueError: a shape is wrong or a value is not finite.

@@ -18,17 +18,10 @@ FACE_SIDE = 96  # of the halved crop
 
 
 def conv_block(inputs, outputs, stride=1):
-    r"""3x3 convolution, group norm, rectifier.
+    r"""3x3 convolution, group norm, rectifier: (B, inputs, H, W) -> (B, outputs, H/s, W/s).
 
-    Ours: group norm behaves alike in training and use, so averaged weights need no care.
-
-    Args:
-        inputs: channels in.
-        outputs: channels out, a multiple of 8.
-        stride: 1, or 2 to halve the side.
-
-    Returns:
-        A module (B, inputs, h, w) -> (B, outputs, h / stride, w / stride).
+    s is the stride. Group norm behaves alike in training and use, so averaged weights need no care;
+    it takes a multiple of 8 outputs.
     """
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False),
@@ -41,9 +34,6 @@ class IdentityNet(nn.Module):
     r"""V(I): a face to a vector of length 1 that depends on the person alone.
 
     Paper: Sec. 3.3 uses VGGFace [5] as V.
-
-    Args:
-        config: IdentityConfig.
     """
 
     def __init__(self, config):
@@ -62,11 +52,7 @@ class IdentityNet(nn.Module):
     def features(self, images):
         r"""The maps after each block, for perceptual and style terms.
 
-        Args:
-            images: (B, 3, 256, 256) in [0, 1].
-
-        Returns:
-            Five maps (B, C, side, side), side 128, 64, 32, 16, 8.
+        Images (B, 3, 256, 256) in [0, 1] -> five maps (B, C, S, S), S = 128, 64, 32, 16, 8.
 
         Raises:
             ValueError: the images have another shape.
@@ -82,13 +68,7 @@ class IdentityNet(nn.Module):
         return maps
 
     def forward(self, images):
-        r"""V(I), of Euclidean length 1.
-
-        Args:
-            images: (B, 3, 256, 256) in [0, 1].
-
-        Returns:
-            (B, identity_dim).
+        r"""Images (B, 3, 256, 256) in [0, 1] -> V(I), (B, identity_dim), of Euclidean length 1.
 
         Raises:
             ValueError: the images have another shape.
@@ -107,11 +87,7 @@ def _check(images):
 class MarginHead(nn.Module):
     r"""logits = scale (cos(V, w_j) - margin [j is the true person]).
 
-    Ours: the additive-cosine-margin softmax; the paper's V comes trained.
-
-    Args:
-        people: number of people in training.
-        config: IdentityConfig, for identity_dim, margin and scale.
+    The additive-cosine-margin softmax over the people in training; the paper's V comes trained.
     """
 
     def __init__(self, people, config):
@@ -121,33 +97,16 @@ class MarginHead(nn.Module):
         nn.init.normal_(self.weight)
 
     def forward(self, vectors, person):
-        r"""Logits whose cross-entropy against `person` is the training loss.
-
-        Args:
-            vectors: (B, identity_dim), of length 1.
-            person: (B,) int64 in 0..people-1.
-
-        Returns:
-            (B, people).
-        """
+        r"""Vectors (B, identity_dim) of length 1, person (B,) int64 -> logits (B, people)."""
         cosines = vectors @ F.normalize(self.weight, dim=1).T  # (B, people)
         true = F.one_hot(person, len(self.weight)).to(cosines.dtype)
         return self.scale * (cosines - self.margin * true)
 
 
 def recognition_loss(net, head, images, person):
-    r"""Cross-entropy of the margin softmax: the loss that trains V.
+    r"""Cross-entropy of the margin softmax, a scalar: the loss that trains V.
 
-    Ours: the paper's V comes trained.
-
-    Args:
-        net: IdentityNet.
-        head: MarginHead.
-        images: (B, 3, 256, 256) in [0, 1].
-        person: (B,) int64.
-
-    Returns:
-        A scalar.
+    Images (B, 3, 256, 256) in [0, 1] of person (B,), int64.
     """
     return F.cross_entropy(head(net(images), person), person)
 
@@ -155,15 +114,8 @@ def recognition_loss(net, head, images, person):
 def identity_loss(V, fake, real):
     r"""L_identity = ||V(fake) - V(real)||_1: summed over the vector, averaged over the batch.
 
-    Paper: Eq. (6). V(real) is a constant; freeze V's parameters where only the images train.
-
-    Args:
-        V: any callable from images to vectors (B, ...).
-        fake: (B, 3, 256, 256) rendered frames in [0, 1].
-        real: the true frames, same shape.
-
-    Returns:
-        A scalar, 0 where V cannot tell the two apart.
+    Paper: Eq. (6). V is any callable from images (B, 3, 256, 256) in [0, 1] to vectors (B, ...);
+    freeze its parameters where only the images train. V(real) is a constant. A scalar.
 
     Raises:
         ValueError: fake and real differ in shape.
@@ -176,14 +128,10 @@ def identity_loss(V, fake, real):
 
 
 def verification_error(vectors, person):
-    r"""Equal error rate of "same person?" by the cosine, over all pairs.
+    r"""Equal error rate of "same person?" by the cosine, over all pairs: a float in [0, 1].
 
-    Args:
-        vectors: (N, identity_dim), of length 1.
-        person: (N,) int64.
-
-    Returns:
-        Share in [0, 1]: at the threshold where as many same pairs are refused as other pairs pass.
+    At the threshold where as many same pairs are refused as other pairs pass. Vectors
+    (N, identity_dim) of length 1, person (N,) int64.
 
     Raises:
         ValueError: there is no pair of one person, or none of two.

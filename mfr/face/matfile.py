@@ -40,13 +40,9 @@ LARGEST = 2**30  # bytes of one unpacked variable
 
 
 def read_mat(path):
-    r"""The variables of a file.
+    r"""The variables of a MATLAB 5 file, plain or compressed, of either byte order.
 
-    Args:
-        path: a MATLAB 5 file, plain or compressed, of either byte order.
-
-    Returns:
-        dict: name -> real array, or a string that says what it is instead.
+    dict, name -> real array, or a string that says what it is instead.
 
     Raises:
         ValueError: the file is not a MATLAB 5 file, or it is damaged.
@@ -120,13 +116,9 @@ def _variable(content, order):
 
 
 def write_mat(path, content):
-    r"""Write variables as a compressed MATLAB 5 file, whole or not at all.
+    r"""Write real arrays by name as a compressed MATLAB 5 file, whole or not at all.
 
     The same numbers give the same bytes: scipy's header, which holds the time, is replaced.
-
-    Args:
-        path: .mat.
-        content: dict, name -> real array.
     """
     from scipy.io import savemat
 

@@ -34,29 +34,17 @@ class MorphableModel(NamedTuple):
     landmarks: Tensor  # (68,) int64, points in the iBUG order
 
     def to(self, device):
-        r"""The same model on a device.
-
-        Args:
-            device: torch.device or its name.
-
-        Returns:
-            MorphableModel.
-        """
+        r"""The same model on a device."""
         return MorphableModel(*(array.to(device) for array in self))
 
 
 def read_model(path):
     r"""Read a model in the layout of BFM_model_front.mat.
 
-    Its numbers count from 1, its colours go to 255, and its head is moved to have its middle at the
-    origin, unless the file says where that is (`origin`, 3 numbers).
-
-    Args:
-        path: .mat with meanshape (1, 3 V), idBase (3 V, 80), exBase (3 V, 64), meantex (1, 3 V),
-            texBase (3 V, 80), tri (F, 3), keypoints (1, 68).
-
-    Returns:
-        MorphableModel.
+    It holds meanshape (1, 3 V), idBase (3 V, 80), exBase (3 V, 64), meantex (1, 3 V), texBase
+    (3 V, 80), tri (F, 3), keypoints (1, 68). Its numbers count from 1, its colours go to 255, and
+    its head is moved to have its middle at the origin, unless the file says where that is
+    (`origin`, 3 numbers).
 
     Raises:
         ValueError: no such file, a variable is missing or has another shape, a number is not
@@ -101,47 +89,27 @@ def read_model(path):
 
 
 def shape(model, coefficients, points=slice(None)):
-    r"""S = mean + B_id id + B_exp exp.
+    r"""S = mean + B_id id + B_exp exp: (B, 257) -> (B, V, 3) [units], before the head turns.
 
-    Paper: Sec. 4.1.3, the 3DMM of [10].
-
-    Args:
-        model: MorphableModel.
-        coefficients: (B, 257).
-        points: which of the model's V, by default all.
-
-    Returns:
-        (B, V, 3) [units], before the head turns.
+    Paper: Sec. 4.1.3, the 3DMM of [10]. `points` chooses among the model's V.
     """
     form = torch.cat([coefficients[:, ID], coefficients[:, EXP]], 1)
     return model.mean[points] + torch.einsum("vck,bk->bvc", model.basis[points], form)
 
 
 def landmark_places(model, coefficients):
-    r"""Where the 68 landmarks are seen.
+    r"""Where the 68 landmarks are seen: (B, 257) -> (B, 68, 2).
 
-    Ours.
-
-    Args:
-        model: MorphableModel.
-        coefficients: (B, 257).
-
-    Returns:
-        (B, 68, 2) u, v of the 224 crop, v upwards [pixels], also of the 256 frame but for 16.
+    u, v of the 224 crop, v upwards [pixels]; also of the 256 frame but for 16.
     """
     points = shape(model, coefficients, model.landmarks)
     return project(points, coefficients[:, ANGLE], coefficients[:, TRANS])[..., :2]
 
 
 def normals(points, triangles):
-    r"""Unit normals of points: the mean of the triangles around, weighted by area.
+    r"""Unit normals of points: the mean of the triangles that meet there, weighted by area.
 
-    Args:
-        points: (B, V, 3).
-        triangles: (F, 3) int64.
-
-    Returns:
-        (B, V, 3).
+    Points (B, V, 3), triangles (F, 3) int64 -> (B, V, 3).
     """
     a, b, c = points[:, triangles].unbind(2)  # (B, F, 3) each
     across = torch.linalg.cross(b - a, c - a)
@@ -154,14 +122,8 @@ def normals(points, triangles):
 def light(directions, gamma):
     r"""Light by direction, in spherical harmonics of nine terms a channel.
 
-    Ours by the formulas of Deep3DFaceRecon, whose constants these are.
-
-    Args:
-        directions: (B, V, 3), unit normals.
-        gamma: (B, 27), channel after channel; 0.8 is added to the first of each.
-
-    Returns:
-        (B, V, 3) factors of the albedo.
+    The formulas and constants of Deep3DFaceRecon. Unit normals (B, V, 3), gamma (B, 27), channel
+    after channel, 0.8 added to the first of each -> (B, V, 3) factors of the albedo.
     """
     x, y, z = directions.unbind(2)
     a0c0, a1c1, a2c2 = math.pi**0.5 / 2, math.pi**0.5, (15 * math.pi / 8) ** 0.5
@@ -185,17 +147,7 @@ def light(directions, gamma):
 
 
 def colours(model, coefficients):
-    r"""What the face looks like at each point: albedo times light.
-
-    Ours.
-
-    Args:
-        model: MorphableModel.
-        coefficients: (B, 257).
-
-    Returns:
-        (B, V, 3), about [0, 1].
-    """
+    r"""The face at each point, albedo times light: (B, 257) -> (B, V, 3), about [0, 1]."""
     tex = torch.einsum("vck,bk->bvc", model.albedo_basis, coefficients[:, TEX])
     outward = normals(shape(model, coefficients), model.triangles)
     turned = outward @ rotation_matrix(coefficients[:, ANGLE]).transpose(1, 2)

@@ -52,14 +52,10 @@ class Clip(NamedTuple):
 
 
 def read_clips(folder, videos=True):
-    r"""The rows of a ViCo-layout folder, each checked.
+    r"""The rows of a ViCo-layout folder as Clips, each checked, in the file's order.
 
-    Args:
-        folder: with RLD_data.csv, or with train.csv of the challenge release.
-        videos: whether the videos are needed too, besides sound and coefficients.
-
-    Returns:
-        A list of Clip, in the file's order.
+    The folder holds RLD_data.csv, or train.csv of the challenge release. videos False asks for
+    sound and coefficients alone.
 
     Raises:
         ValueError: no table, a missing column, no row, or a row whose attitude, split or files
@@ -145,12 +141,8 @@ def _clip(table, number, attitude, split, people, names, videos):
 def held_out(clips):
     r"""Split rows into those to train on and those to watch the loss on.
 
-    Args:
-        clips: from read_clips.
-
-    Returns:
-        (training clips, held-out clips): the file's own splits, or every tenth row where the file
-        has only one of them.
+    (training clips, held-out clips): the file's own splits, or every tenth row where the file has
+    only one of them.
     """
     train = [clip for clip in clips if clip.split == "train"]
     other = [clip for clip in clips if clip.split != "train"]
@@ -165,25 +157,14 @@ def held_out(clips):
 def stills_of(video):
     r"""Pictures that stand in for a video: `stills/NAME/FRAME.jpg` beside the videos.
 
-    Args:
-        video: path of the .mp4, whether or not it exists.
-
-    Returns:
-        dict: frame number -> Path, in order; empty where there are none.
+    dict, frame number -> Path, in order; empty where there are none.
     """
     folder = video.parent.parent / "stills" / video.stem
     return {int(path.stem): path for path in sorted(folder.glob("[0-9]*.jpg"))}
 
 
 def portrait_of(clip):
-    r"""The listener's picture I_l: the first frame of the video.
-
-    Args:
-        clip: a row.
-
-    Returns:
-        uint8 (256, 256, 3).
-    """
+    r"""The listener's picture I_l, uint8 (256, 256, 3): the first frame of the video."""
     stills = stills_of(clip.listener)
     if stills:
         return media.read_image(next(iter(stills.values())))
@@ -194,15 +175,9 @@ def portrait_of(clip):
 
 
 def some_frames(video, length, count):
-    r"""A few frames of a video, spread over it, and which they are.
+    r"""About `count` frames of a video (or its stills), spread over the `length` with coefficients.
 
-    Args:
-        video: path of the .mp4; its stills go before it.
-        length: frames that have coefficients.
-        count: about how many frames are wanted of a video.
-
-    Returns:
-        (uint8 (n, 256, 256, 3), int64 (n,) frame numbers below length).
+    (uint8 (n, 256, 256, 3), int64 (n,) frame numbers below length).
     """
     stills = {i: path for i, path in stills_of(video).items() if i < length}
     if stills:

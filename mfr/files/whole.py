@@ -9,16 +9,10 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def atomic(path):
-    r"""Write to a temporary neighbour of `path`, then move it into place.
+    r"""Write to a temporary neighbour of `path`, then move it into place; its folder is made.
 
     The temporary name keeps the suffix, because writers choose their format by it. Whatever goes
     wrong, `path` holds either its old content or the whole new one.
-
-    Args:
-        path: where the finished file shall be; its folder is made if missing.
-
-    Returns:
-        A context that gives the temporary path to write to.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -31,14 +25,7 @@ def atomic(path):
 
 
 def existing(path, what):
-    r"""The path, if a readable, non-empty file is there.
-
-    Args:
-        path: a file that the user named.
-        what: what it should be, for the message ("portrait", "speaker video").
-
-    Returns:
-        A Path.
+    r"""The path, if a readable, non-empty file is there; `what` names it in the message.
 
     Raises:
         ValueError: nothing is there, it is a folder, or it is empty.
@@ -65,9 +52,8 @@ def command_line(program, about):
 def command(main):
     r"""Run a command line's main function: bad input prints one line and exits with code 2.
 
-    Args:
-        main: a function without arguments; what it raises as ValueError or OSError is the user's
-            to mend, anything else is ours and keeps its traceback.
+    What it raises as ValueError or OSError is the user's to mend, anything else is ours and keeps
+    its traceback.
     """
     try:
         main()

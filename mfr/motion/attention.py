@@ -10,16 +10,9 @@ def attention(q, k, v, mask=None):
     r"""Softmax(q k^T / sqrt(C)) v, softmax over the keys.
 
     Paper: Eq. (5), after the projections. C is the width of what is compared: the width of a
-    head when there are several. A query that may see no key gets zeros.
-
-    Args:
-        q: (..., Lq, C) projected queries.
-        k: (..., Lk, C) projected keys.
-        v: (..., Lk, Cv) projected values.
-        mask: bool, broadcastable to (..., Lq, Lk); True where a query may see a key.
-
-    Returns:
-        (..., Lq, Cv).
+    head when there are several. q (..., Lq, C), k (..., Lk, C), v (..., Lk, Cv) -> (..., Lq, Cv).
+    The mask, bool, broadcastable to (..., Lq, Lk), is True where a query may see a key; a query
+    that may see none gets zeros.
 
     Raises:
         ValueError: the shapes do not fit, or the mask is not bool.
@@ -42,12 +35,8 @@ class MultiHeadAttention(nn.Module):
 
     Paper: Sec. 3.2, Sec. 4.1.3 (8 heads).
 
-    Args:
-        width: C, features a token; a multiple of heads.
-        heads: H, >= 1.
-
     Raises:
-        ValueError: the width is no multiple of the heads.
+        ValueError: the width C is no multiple of the heads H.
     """
 
     def __init__(self, width, heads):
@@ -61,26 +50,17 @@ class MultiHeadAttention(nn.Module):
         self.W_o = nn.Linear(width, width)
 
     def keys_values(self, tokens):
-        r"""K W_k and V W_v, split into heads; worth keeping when the tokens do not change.
+        r"""K W_k and V W_v, split into heads: (B, Lk, C) -> twice (B, H, Lk, C/H).
 
-        Args:
-            tokens: (B, Lk, C).
-
-        Returns:
-            Two tensors (B, H, Lk, C/H).
+        Worth keeping when the tokens do not change.
         """
         return self._split(self.W_k(tokens)), self._split(self.W_v(tokens))
 
     def forward(self, queries, keys_values, mask=None):
-        r"""Attend from queries to keys and values.
+        r"""Attend from queries (B, Lq, C) to keys and values: (B, Lq, C).
 
-        Args:
-            queries: (B, Lq, C) tokens.
-            keys_values: (B, Lk, C) tokens, or the pair that keys_values returned.
-            mask: bool, broadcastable to (B, Lq, Lk); True where a query may see a key.
-
-        Returns:
-            (B, Lq, C).
+        keys_values: tokens (B, Lk, C), or the pair that keys_values returned. The mask is bool,
+        broadcastable to (B, Lq, Lk), True where a query may see a key.
         """
         k, v = keys_values if isinstance(keys_values, tuple) else self.keys_values(keys_values)
         q = self._split(self.W_q(queries))  # (B, H, Lq, C/H)

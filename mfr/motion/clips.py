@@ -20,18 +20,11 @@ from mfr.motion.guidance import Guided
 def split(x, window=40, stride=20):
     r"""Cut a clip into overlapping windows; the last one is padded with zeros.
 
-    Paper: Sec. 3.3, Sec. 4.1.3 (40 frames, 20).
-
-    Args:
-        x: (..., L, D), L >= 1 [frames].
-        window: [frames], >= 1.
-        stride: from one window's start to the next [frames], 1 .. window.
-
-    Returns:
-        (..., W, window, D), W = 1 + ceil(max(L - window, 0) / stride).
+    Paper: Sec. 3.3, Sec. 4.1.3 (40 frames, 20). (..., L, D) -> (..., W, window, D), with
+    W = 1 + ceil(max(L - window, 0) / stride).
 
     Raises:
-        ValueError: L, window or stride is not allowed.
+        ValueError: L, window or stride is not allowed (see num_windows).
     """
     length = x.shape[-2]
     windows = num_windows(length, window, stride)
@@ -40,18 +33,10 @@ def split(x, window=40, stride=20):
 
 
 def num_windows(length, window=40, stride=20):
-    r"""W = 1 + ceil(max(L - window, 0) / stride).
-
-    Args:
-        length: L, >= 1 [frames].
-        window: [frames], >= 1.
-        stride: [frames], 1 .. window.
-
-    Returns:
-        Number of windows that split makes.
+    r"""W = 1 + ceil(max(L - window, 0) / stride), an int: how many windows split makes of L frames.
 
     Raises:
-        ValueError: L, window or stride is not allowed.
+        ValueError: L or window is below 1, or stride is outside 1 .. window.
     """
     if length < 1:
         raise ValueError(f"length is {length} frames; allowed: >= 1")
@@ -61,19 +46,11 @@ def num_windows(length, window=40, stride=20):
 
 
 def join(windows, length, window=40, stride=20):
-    r"""Put windows back into a clip; where they overlap, their mean, weighed by a triangle.
+    r"""Put windows (..., W, window, D) back into a clip (..., L, D): split's exact inverse.
 
-    Ours: the paper does not say how windows are merged. A window weighs least at its ends, where
-    it enters and leaves the mean: equal weights make a step there. The exact inverse of split.
-
-    Args:
-        windows: (..., W, window, D).
-        length: L of the clip [frames]; padding beyond it is dropped.
-        window: [frames].
-        stride: [frames], 1 .. window.
-
-    Returns:
-        (..., L, D).
+    Ours: the paper does not say how windows are merged. Where they overlap, their mean, weighed by
+    a triangle: a window weighs least at its ends, where it enters and leaves the mean, as equal
+    weights make a step there. Padding beyond `length` frames is dropped.
 
     Raises:
         ValueError: the number or the length of the windows is not what split makes of L frames.
@@ -93,16 +70,9 @@ def join(windows, length, window=40, stride=20):
 def split_condition(cond, window=40, stride=20, past=0, shift=0):
     r"""The windows of B clips, one after the other, as a condition of as many clips.
 
-    Args:
-        cond: Condition of B clips of up to L frames.
-        window: [frames].
-        stride: [frames], 1 .. window.
-        past: P, frames of the speaker before each window.
-        shift: where the first window begins, frames before the clip's start.
-
-    Returns:
-        Condition of W_1 + .. + W_B windows of P + window frames, each clip cut at its end; its
-        mask marks what lies before a clip's start and after its end.
+    A Condition of W_1 + .. + W_B windows of past + window frames, each clip cut at its end; its
+    mask marks what lies before a clip's start and after its end. The first window begins `shift`
+    frames before the clip's start.
 
     Raises:
         ValueError: window or stride is not allowed, or a mask has a hole.
@@ -146,8 +116,6 @@ class ClipDenoiser:
     Args:
         eps_model: a predictor for windows, with prepare(cond).
         cond: Condition of B clips of up to L frames; its mask tells how long each is.
-        window: [frames].
-        stride: [frames].
         guidance: weight of the attitude (see Guided), >= 0; 1 is none.
         past: P of the predictor, frames of the speaker before each window.
 
@@ -169,15 +137,9 @@ class ClipDenoiser:
         return Grid(shift, counts, which, self.eps_model.prepare(windows))
 
     def __call__(self, x_t, t, cond=None):
-        r"""The noise in whole clips; zero beyond a clip's end.
+        r"""The noise in whole clips, zero beyond a clip's end: (B K, L, D) -> (B K, L, D).
 
-        Args:
-            x_t: (B K, L, D) noisy coefficients, K samples of each clip.
-            t: (B K,) int64 in 1..T [diffusion steps].
-            cond: not read; the condition was given at the start.
-
-        Returns:
-            (B K, L, D).
+        t is (B K,) int64 in 1..T [diffusion steps]; cond is not read: it was given at the start.
 
         Raises:
             ValueError: x_t does not hold K samples of each of the B clips.
@@ -207,16 +169,10 @@ class ClipDenoiser:
 
 
 def align(audio, video):
-    r"""Cut sound features and video coefficients of one clip to the shorter of the two.
+    r"""Sound features (L1, ...) and video coefficients (L2, ...) of a clip, cut to the shorter.
 
-    Ours: frame i of both covers [i/fps, (i + 1)/fps), so the longer one merely runs on.
-
-    Args:
-        audio: (L1, ...) a row per frame, L1 >= 1.
-        video: (L2, ...) a row per frame, L2 >= 1.
-
-    Returns:
-        Both, min(L1, L2) rows; a warning says so when they differ by more than one frame.
+    Ours: frame i of both covers [i/fps, (i + 1)/fps), so the longer one merely runs on. A warning
+    says so when they differ by more than one frame.
 
     Raises:
         ValueError: one of them is empty.

@@ -14,17 +14,11 @@ from mfr.motion import samplers
 
 
 def linear_beta_schedule(T):
-    r"""beta_t from 0.1/T to 20/T in equal steps: 1e-4 .. 0.02 at T = 1000.
+    r"""beta_t from 0.1/T to 20/T in equal steps: (T,) float64, 1e-4 .. 0.02 at T = 1000.
 
-    Ours: the paper prints no schedule; at T = 1000 this is Ho et al.'s. The ends move with T, so
-    sqrt(bar_alpha_T) <= exp(-5.025) = 0.0066 for every T. At T <= 20 the last beta would reach 1;
-    there each step takes its share of the same noise in continuous time, 1 - exp(-integral).
-
-    Args:
-        T: number of diffusion steps, >= 1.
-
-    Returns:
-        (T,) float64, each in (0, 1).
+    Ours: the paper prints no schedule; at T = 1000 this is Ho et al.'s, and sqrt(bar_alpha_T) <=
+    exp(-5.025) = 0.0066 for every T. At T <= 20 the last beta would reach 1; there each step takes
+    its share of the same noise in continuous time, 1 - exp(-integral).
 
     Raises:
         ValueError: T is below 1.
@@ -37,16 +31,10 @@ def linear_beta_schedule(T):
 
 
 def cosine_beta_schedule(T):
-    r"""beta_t such that bar_alpha_t = cos^2(pi/2 (t/T + s)/(1 + s)), s = 0.008.
+    r"""beta_t such that bar_alpha_t = cos^2(pi/2 (t/T + s)/(1 + s)), s = 0.008: (T,) float64.
 
     Ours: the paper prints no schedule; this is iDDPM's. The last beta would be 1; it is capped at
     0.999, and at 0.99995 for T <= 4, where 0.999 would leave more than 0.01 of the signal.
-
-    Args:
-        T: number of diffusion steps, >= 1.
-
-    Returns:
-        (T,) float64, each in (0, 1).
 
     Raises:
         ValueError: T is below 1.
@@ -92,31 +80,17 @@ class GaussianDiffusion:
         self.chain_variance = self.posterior_variance if variance == "posterior" else self.betas
 
     def to(self, device):
-        r"""Keep the tables on a device, so that training there copies nothing.
-
-        Args:
-            device: where x_0 and t will be.
-
-        Returns:
-            This object.
-        """
+        r"""This object with its tables on a device, so that training there copies nothing."""
         for name, table in vars(self).items():
             if torch.is_tensor(table):
                 setattr(self, name, table.to(device))
         return self
 
     def q_sample(self, x_0, t, noise):
-        r"""Draw x_t ~ q(x_t | x_0) = N(sqrt(bar_alpha_t) x_0, (1 - bar_alpha_t) I).
+        r"""Draw x_t ~ q(x_t | x_0) = N(sqrt(bar_alpha_t) x_0, (1 - bar_alpha_t) I), (B, L, D).
 
-        Paper: Sec. 3.1, closed form of Eq. (2); the printed formula lost its bars.
-
-        Args:
-            x_0: (B, L, D) clean coefficients [unit variance per dimension].
-            t: (B,) int64 in 0..T [diffusion steps]; 0 returns x_0.
-            noise: (B, L, D) standard normal.
-
-        Returns:
-            (B, L, D), in x_0's dtype.
+        Paper: Sec. 3.1, closed form of Eq. (2); the printed formula lost its bars. t is (B,) int64
+        in 0..T [diffusion steps], 0 returns x_0; the noise (B, L, D) is standard normal.
 
         Raises:
             ValueError: x_0 and noise differ in shape, or t is outside 0..T.
@@ -130,18 +104,15 @@ class GaussianDiffusion:
         r"""E |eps - eps_theta(x_t, t, input)|^2 over uniform t, as a mean per element.
 
         Paper: Eq. (3). Ours: the printed norm is a sum; the mean differs by the constant L D and
-        does not depend on how long a clip is. Frames outside cond.mask count for nothing.
+        does not depend on how long a clip is. Frames outside cond.mask (B, L) count for nothing.
 
         Args:
-            eps_model: eps_model(x_t, t, cond) -> (B, L, D).
             x_0: (B, L, D) clean coefficients.
-            cond: what eps_model is given; its mask (B, L), if any, marks the real frames.
             generator: source of t and of the noise.
-            by_quartile: also return the loss per quarter of 1..T.
             weights: (T + 1,), what an error at each t counts; None, all alike, as printed.
 
         Returns:
-            Scalar loss; with by_quartile (loss, (4,)), NaN for a quarter that was not drawn.
+            A scalar; by_quartile also the loss of each quarter of 1..T, (4,), NaN if not drawn.
         """
         t = _randint(1, self.T, len(x_0), generator, x_0.device)
         noise = _randn(x_0.shape, generator, x_0)
@@ -164,17 +135,9 @@ class GaussianDiffusion:
         return loss, sums / counts
 
     def p_mean(self, x_t, t, eps):
-        r"""mu_theta = (x_t - (1 - alpha_t)/sqrt(1 - bar_alpha_t) eps) / sqrt(alpha_t).
+        r"""mu_theta = (x_t - (1 - alpha_t)/sqrt(1 - bar_alpha_t) eps) / sqrt(alpha_t), (B, L, D).
 
-        Paper: Eq. (4).
-
-        Args:
-            x_t: (B, L, D) noisy coefficients.
-            t: (B,) int64 in 1..T [diffusion steps].
-            eps: (B, L, D) predicted noise.
-
-        Returns:
-            (B, L, D) mean of p_theta(x_{t-1} | x_t).
+        Paper: Eq. (4). The mean of p_theta(x_{t-1} | x_t), with eps (B, L, D) and t (B,) int64.
 
         Raises:
             ValueError: t is outside 1..T.
@@ -183,15 +146,10 @@ class GaussianDiffusion:
         return (x_t - share * eps) / self.at(self.alphas.sqrt(), t, x_t, first=1)
 
     def reverse_steps(self, steps=None, eta=1.0, order=1):
-        r"""The sampler as a list of affine steps, worked out in float64 before the loop.
+        r"""The sampler as a list of ReverseStep, t falling, the last one without noise.
 
-        Args:
-            steps: None, Eq. (1)'s chain T..1; else DDIM's (see samplers.ddim_walk).
-            eta: noise of DDIM in [0, 1]; the chain does not read it.
-            order: of DDIM's walk, 1 or 2.
-
-        Returns:
-            List of ReverseStep, t falling, the last one without noise.
+        Affine steps, worked out in float64 before the loop: steps None, Eq. (1)'s chain T..1, which
+        does not read eta; else the walk of samplers.ddim_walk.
 
         Raises:
             ValueError: steps, eta or order are not allowed.
@@ -222,28 +180,19 @@ class GaussianDiffusion:
         dtype=torch.float32,
         order=1,
     ):
-        r"""Draw x_0 ~ p_theta by walking x_T ~ N(0, I) back to x_0.
+        r"""Draw x_0 ~ p_theta, (B, L, D), by walking x_T ~ N(0, I) back to x_0.
 
-        Paper: Eq. (1). Ours: DDIM when steps is given; held frames, whose noise is known and not
-        predicted: at every t they are draws of q(x_t | known) (the posterior variance given), and
-        they end as known.
+        Paper: Eq. (1). Ours: DDIM when steps is given (see reverse_steps); held frames, whose noise
+        is known and not predicted: at every t they are draws of q(x_t | known) (the posterior
+        variance given), and they end as known.
 
         Args:
             eps_model: eps_model(x_t, t, cond) -> noise of x_t's shape.
-            shape: (B, L, D) of the result.
-            cond: handed to eps_model.
             generator: source of x_T and of every step's noise.
-            steps: None, the chain; an integer or the t themselves, DDIM (see reverse_steps).
-            eta: noise of DDIM, 0 none .. 1 the chain's.
             progress: None or progress(done, total), called after each step.
             known: (B, L, D) or broadcastable, clean values of the held frames.
             held: bool, broadcastable to (B, L, 1): frames that are known.
             device: where to sample; the generator's by default.
-            dtype: of the result.
-            order: of the walk, 1 or 2 (see reverse_steps).
-
-        Returns:
-            (B, L, D).
 
         Raises:
             ValueError: steps, eta or order are not allowed, or only one of known and held is given.
@@ -283,13 +232,7 @@ class GaussianDiffusion:
 
 
 def build(config):
-    r"""The diffusion that a config asks for.
-
-    Args:
-        config: MotionConfig; reads schedule, T and variance.
-
-    Returns:
-        GaussianDiffusion.
+    r"""The GaussianDiffusion that a MotionConfig asks for: its schedule, T and variance.
 
     Raises:
         ValueError: the schedule is unknown.

@@ -31,12 +31,8 @@ class VelocityPredictor:
     Ours: the paper's network puts out eps. At large t, where it is decided whether and when the
     listener nods, eps is nearly x_t itself, and what speaker and attitude tell changes it by
     little; v = sqrt(bar_alpha_t) eps - sqrt(1 - bar_alpha_t) x_0 has the variance of x_0 there
-    and of the noise at small t. From outside nothing changes: it predicts noise.
-
-    Args:
-        network: with prepare(cond); (x_t, t, cond) -> v of x_t's shape.
-        diffusion: GaussianDiffusion.
-        largest_weight: limit of an error's weight in Eq. (3), >= 1 (see weights).
+    and of the noise at small t. From outside nothing changes: it predicts noise. largest_weight
+    >= 1 limits an error's weight in Eq. (3) (see weights).
     """
 
     def __init__(self, network, diffusion, largest_weight=float("inf")):
@@ -56,15 +52,9 @@ class VelocityPredictor:
         return weights / (weights * signal)[1:].mean()
 
     def __call__(self, x_t, t, cond):
-        r"""The noise.
+        r"""The noise (B, L, D) in x_t (B, L, D), t (B,) int64 in 1..T [diffusion steps].
 
-        Args:
-            x_t: (B, L, D) noisy coefficients.
-            t: (B,) int64 in 1..T [diffusion steps].
-            cond: Condition, or what prepare returned.
-
-        Returns:
-            (B, L, D).
+        cond is a Condition, or what prepare returned.
         """
         signal = self.diffusion.alphas_cumprod.to(t.device)[t].view(-1, 1, 1)  # (B, 1, 1)
         velocity = self.network(x_t, t, cond)
@@ -81,15 +71,12 @@ class GuidedCondition(NamedTuple):
 class Guided:
     r"""eps = eps_null + g (eps_cond - eps_null): classifier-free guidance on the attitude.
 
-    Ours: the paper has none; g = 1 is the plain predictor. eps_null is the prediction without
-    attitude, learnt by dropping it now and then while training.
-
-    Args:
-        eps_model: a predictor with prepare(cond).
-        guidance: g, >= 0; above 1 the attitude shows more than in the data.
+    The paper has none; g = 1 is the plain predictor, above 1 the attitude shows more than in the
+    data. eps_null is the prediction without attitude, learnt by dropping it now and then while
+    training.
 
     Raises:
-        ValueError: the guidance is negative.
+        ValueError: the guidance g is negative.
     """
 
     def __init__(self, eps_model, guidance):
@@ -99,27 +86,14 @@ class Guided:
         self.guidance = guidance
 
     def prepare(self, cond):
-        r"""Prepare the condition twice, with and without its attitude.
-
-        Args:
-            cond: Condition of B clips.
-
-        Returns:
-            GuidedCondition.
-        """
+        r"""A Condition of B clips prepared with and without its attitude, as GuidedCondition."""
         dropped = cond._replace(attitude=torch.zeros_like(cond.attitude))
         return GuidedCondition(self.eps_model.prepare(cond), self.eps_model.prepare(dropped))
 
     def __call__(self, x_t, t, cond):
-        r"""The guided noise.
+        r"""The guided noise (B, L, D) in x_t (B, L, D), t (B,) int64 in 1..T [diffusion steps].
 
-        Args:
-            x_t: (B, L, D) noisy coefficients.
-            t: (B,) int64 in 1..T [diffusion steps].
-            cond: Condition, or what prepare returned.
-
-        Returns:
-            (B, L, D).
+        cond is a Condition, or what prepare returned.
         """
         given, dropped = cond if isinstance(cond, GuidedCondition) else self.prepare(cond)
         eps_null = self.eps_model(x_t, t, dropped)

@@ -21,13 +21,7 @@ from mfr.motion.samplers import spaced_steps
 
 
 class MotionModel(nn.Module):
-    r"""p(listener motion | speaker, portrait, attitude).
-
-    Paper: Sec. 3.1, 3.2.
-
-    Args:
-        config: MotionConfig.
-    """
+    r"""p(listener motion | speaker, portrait, attitude). Paper: Sec. 3.1, 3.2."""
 
     def __init__(self, config):
         super().__init__()
@@ -41,11 +35,7 @@ class MotionModel(nn.Module):
         self.audio = Statistics(torch.zeros(AUDIO_DIM), torch.ones(AUDIO_DIM))
 
     def fit(self, data):
-        r"""Remember the statistics of the training clips.
-
-        Args:
-            data: MotionData.
-        """
+        r"""Remember the statistics of the training clips, a MotionData."""
         origin = [x[:1] if self.config.relative else 0 for x in data.listener]  # as portraits show
         self.listener = Statistics.fit(x - o for x, o in zip(data.listener, origin))
         # of all frames: a portrait may smile though no clip begins with a smile
@@ -72,13 +62,9 @@ class MotionModel(nn.Module):
         return known, first[None, :, None]
 
     def standardised(self, cond):
-        r"""A raw Condition as the network wants it.
+        r"""A Condition in raw units -> in standard deviations, as the network wants it.
 
-        Args:
-            cond: Condition in raw units.
-
-        Returns:
-            Condition in standard deviations; without the reference where the config has none.
+        Without the reference where the config has none.
         """
         return cond._replace(
             audio=self.audio.normalise(cond.audio),
@@ -87,19 +73,11 @@ class MotionModel(nn.Module):
         )
 
     def loss(self, listener, cond, generator, by_quartile=False):
-        r"""Eq. (3) on raw data; the attitude of some clips is dropped for guidance.
+        r"""Eq. (3) on raw motion (B, L, 70); the attitude of some clips is dropped for guidance.
 
-        Ours: a velocity's own error counts where the network puts out one; while training,
-        listener and speaker are blurred.
-
-        Args:
-            listener: (B, L, 70) raw motion.
-            cond: Condition in raw units.
-            generator: source of t, noise and of which attitudes are dropped.
-            by_quartile: also return the loss per quarter of t.
-
-        Returns:
-            Scalar; with by_quartile (scalar, (4,)).
+        A velocity's own error counts where the network puts out one; while training, listener and
+        speaker are blurred. The Condition is raw too; the generator is the source of t, noise and
+        of which attitudes are dropped. A scalar; by_quartile also the loss of each quarter of t, (4,).
         """
         cond = drop_attitude(cond, self.config.attitude_dropout, generator)
         x_0 = self.listener.normalise(listener - self._origin(cond))
@@ -112,22 +90,18 @@ class MotionModel(nn.Module):
 
     @torch.no_grad()
     def sample(self, cond, samples, generator, steps=None, guidance=None, eta=None, progress=None):
-        r"""Draw several responses to one clip, all its windows denoised together.
+        r"""Draw K responses to one clip, (K, L, 70) raw, all its windows denoised together.
 
         Paper: Eq. (1), Sec. 3.3.
 
         Args:
             cond: Condition of one clip in raw units: audio (1, L, 45), speaker (1, L, 70),
                 identity (1, V), reference (1, 70), attitude (1, 3); L of any length.
-            samples: K.
             generator: torch.Generator on the module's device.
             steps: DDIM steps; None takes the config's, 0 the whole chain of Eq. (1).
             guidance: weight of the attitude; None takes the config's, 1 is none.
             eta: noise of DDIM, 0 .. 1; None takes the config's.
             progress: progress(done, total), or None.
-
-        Returns:
-            (K, L, 70) in raw units.
         """
         steps = self.config.sample_steps if steps is None else steps
         guidance = self.config.guidance if guidance is None else guidance
@@ -164,15 +138,9 @@ def noise_predictor(config):
 
 
 def one_hot(attitudes):
-    r"""F_l^att, attitudes as one-hot rows.
+    r"""F_l^att: B names among ATTITUDES as one-hot rows (B, 3), "" (not known) as zeros.
 
     Paper: Sec. 4.1.3.
-
-    Args:
-        attitudes: B names among ATTITUDES; "" is an unknown attitude and gives a zero row.
-
-    Returns:
-        (B, 3) float32.
 
     Raises:
         ValueError: an attitude is none of them.

@@ -22,13 +22,8 @@ class ResponseStream:
 
     Args:
         eps_model: a predictor for windows, with prepare(cond).
-        diffusion: GaussianDiffusion.
-        identity: (1, V) listener's identity vector.
-        attitude: (1, 3) one-hot, or zeros.
-        generator: source of all noise.
-        reference: (1, 70) normalised coefficients of the portrait, or None.
-        window: [frames].
-        stride: frames that are waited for and given out together [frames], 1 .. window.
+        identity, attitude, reference: (1, V), (1, 3) one-hot or zeros, (1, 70) normalised or None.
+        stride: frames that are waited for and given out together, 1 .. window.
         steps: DDIM steps a window, dense at small t; None, the whole chain.
         eta: noise of DDIM, 0 .. 1; new noise lets the new frames turn towards the held ones.
         guidance: weight of the attitude (see Guided), >= 0; 1 is none.
@@ -64,12 +59,8 @@ class ResponseStream:
     def push(self, audio, speaker):
         r"""Take new speaker frames, give back the listener frames that they complete.
 
-        Args:
-            audio: (n, 45) acoustic features, n >= 0.
-            speaker: (n, 70) normalised coefficients of the same frames.
-
-        Returns:
-            (m, 70) normalised coefficients, m a multiple of the stride, possibly 0.
+        Acoustic features (n, 45) and normalised coefficients (n, 70), n >= 0 -> (m, 70) normalised,
+        m a multiple of the stride, possibly 0.
 
         Raises:
             ValueError: audio and speaker differ in length.
@@ -85,10 +76,9 @@ class ResponseStream:
         return torch.cat(out)
 
     def flush(self):
-        r"""The speaker has ended: give back the frames that still wait.
+        r"""The speaker has ended: the frames that still wait, (m, 70) normalised, m < stride.
 
-        Returns:
-            (m, 70) normalised coefficients, m below the stride; then the stream is empty.
+        Then the stream is empty.
 
         Raises:
             ValueError: nothing was pushed.

@@ -68,7 +68,6 @@ def acoustic_features(waveform, sample_rate, num_frames=None, fps=FPS):
         waveform: (N,) or (N, channels), floats in [-1, 1], or int16, int32, uint8.
         sample_rate: 8000..192000, whole [Hz].
         num_frames: L, or None for every frame whose centre lies in the sound, at least one.
-        fps: frames a second [1/s].
 
     Returns:
         (L, 45) float32, finite.
@@ -99,22 +98,12 @@ def _short_time(sound, num_frames, fps):
 def mfcc(waveform, sample_rate, num_frames=None, fps=FPS, settings=MfccSettings()):
     r"""c = DCT-II(max(10 log10 M |FFT(w x)|^2, floor)), M triangular mel bands, w the window.
 
-    Ours: channels are averaged. Calibrated band powers are mean squares, the same at every rate,
-    and the bands never move. Of a sound below 16 kHz the bands that reach above Nyquist repeat the
-    highest whole one: a guess, but one far nearer to the wider sound than silence would be.
-
-    Args:
-        waveform: (N,) or (N, channels), see acoustic_features.
-        sample_rate: [Hz].
-        num_frames: L or None.
-        fps: frames a second [1/s].
-        settings: MfccSettings.
-
-    Returns:
-        (L, count) cepstra [dB], in the sound's precision.
+    (L, count) [dB], in the sound's precision. Calibrated band powers are mean squares, the same at
+    every rate, and the bands never move. Of a sound below 16 kHz the bands that reach above Nyquist
+    repeat the highest whole one: a guess, but nearer to the wider sound than silence would be.
 
     Raises:
-        ValueError: an argument or a setting is outside what is allowed.
+        ValueError: an argument (see acoustic_features) or a setting is outside what is allowed.
     """
     sound = check_sound(waveform, sample_rate)
     width = sound.width(settings.window_seconds)
@@ -161,14 +150,8 @@ def _cepstra(powers, settings):
 def mel_bands(settings, sample_rate, fft_length):
     r"""Triangles evenly spaced in mel, each rising and falling linearly in Hz.
 
-    Args:
-        settings: MfccSettings.
-        sample_rate: [Hz].
-        fft_length: samples.
-
-    Returns:
-        (bands, fft_length//2 + 1) float64 weights; rows that reach above Nyquist repeat the
-            highest that does not.
+    (M, 1 + fft_length//2) float64 weights of M bands; rows that reach above Nyquist repeat the
+    highest that does not.
 
     Raises:
         ValueError: the mel scale is unknown, 0 <= low < high does not hold, count exceeds bands, a
@@ -216,14 +199,8 @@ MEL_SCALES = {
 def delta(features, reach=2):
     r"""d_i = sum_n n (c_{i+n} - c_{i-n}) / (2 sum_n n^2), n = 1..reach: the local slope.
 
-    Ours: the regression runs over the frames of the whole clip; its edges are replicated.
-
-    Args:
-        features: (L, D).
-        reach: frames to either side.
-
-    Returns:
-        (L, D), change a frame.
+    Features (L, D) -> their change a frame (L, D). Ours: the regression runs over the frames of
+    the whole clip; its edges are replicated.
 
     Raises:
         ValueError: features is not (L, D) with L >= 1, or reach is below 1.
@@ -241,21 +218,10 @@ def delta(features, reach=2):
 
 
 def rms_energy(waveform, sample_rate, num_frames=None, fps=FPS):
-    r"""E_i = max(20 log10 RMS of the 25 ms frame, -80).
+    r"""E_i = max(20 log10 RMS of the 25 ms frame, -80): (L,) [dB of full scale].
 
-    Ours: the frame is rectangular; channels are averaged first.
-
-    Args:
-        waveform: (N,) or (N, channels), see acoustic_features.
-        sample_rate: [Hz].
-        num_frames: L or None.
-        fps: frames a second [1/s].
-
-    Returns:
-        (L,) [dB of full scale], at least -80.
-
-    Raises:
-        ValueError: an argument is outside what is allowed.
+    Ours: the frame is rectangular; channels are averaged first. Arguments and errors as
+    acoustic_features.
     """
     squares = _measure_alone(_mean_square, waveform, sample_rate, num_frames, fps)
     return decibels(squares, ENERGY_FLOOR)
@@ -264,19 +230,8 @@ def rms_energy(waveform, sample_rate, num_frames=None, fps=FPS):
 def zero_crossing_rate(waveform, sample_rate, num_frames=None, fps=FPS):
     r"""Z_i = share of neighbouring samples of the 25 ms frame whose signs differ; 2f/rate a sine.
 
-    Ours: zero counts as positive; channels are averaged first.
-
-    Args:
-        waveform: (N,) or (N, channels), see acoustic_features.
-        sample_rate: [Hz].
-        num_frames: L or None.
-        fps: frames a second [1/s].
-
-    Returns:
-        (L,) in 0..1 [crossings a sample].
-
-    Raises:
-        ValueError: an argument is outside what is allowed.
+    (L,) in 0..1 [crossings a sample]. Ours: zero counts as positive; channels are averaged first.
+    Arguments and errors as acoustic_features.
     """
     return _measure_alone(_sign_changes, waveform, sample_rate, num_frames, fps)
 

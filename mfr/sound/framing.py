@@ -35,26 +35,14 @@ class Sound(NamedTuple):
         return self.samples[:, 0] if one else self.samples.mean(axis=1, dtype=self.samples.dtype)
 
     def width(self, seconds):
-        r"""floor(seconds rate + 1/2).
-
-        Args:
-            seconds: a duration [s].
-
-        Returns:
-            Whole samples.
-        """
+        r"""floor(seconds rate + 1/2): a duration [s] in whole samples."""
         return math.floor(seconds * self.rate + 0.5)
 
 
 def check_sound(waveform, sample_rate):
-    r"""A Sound, or an error that says what is allowed.
+    r"""A Sound of (N,) or (N, channels) at 8000..192000 Hz, or an error that says what is allowed.
 
-    Args:
-        waveform: (N,) or (N, channels), floats in [-1, 1], or int16, int32, uint8.
-        sample_rate: 8000..192000, whole [Hz].
-
-    Returns:
-        Sound; integers become floats in [-1, 1).
+    Floats lie in [-1, 1]; int16, int32 and uint8 become floats in [-1, 1).
 
     Raises:
         ValueError: a rate, shape, type or sample that is not allowed.
@@ -101,14 +89,8 @@ def _check_rate(sample_rate):
 def frame_starts(sound, num_frames, fps, width):
     r"""First sample of each frame's window: floor((i + 1/2) rate/fps - width/2 + 1/2).
 
-    Args:
-        sound: Sound.
-        num_frames: L, or None for every frame whose centre lies in the sound, at least one.
-        fps: frames a second, as number or Fraction [1/s].
-        width: of the window [samples].
-
-    Returns:
-        (L,) int64, rising; may be negative or beyond the sound.
+    (L,) int64, rising; may be negative or beyond the sound. num_frames None: every frame whose
+    centre lies in the sound, at least one. fps is a number or a Fraction, width counts samples.
 
     Raises:
         ValueError: num_frames is not a whole number >= 1, or fps is not positive and finite.
@@ -134,15 +116,7 @@ def frame_starts(sound, num_frames, fps, width):
 
 
 def decibels(power, floor):
-    r"""max(10 log10 power, floor), silence included.
-
-    Args:
-        power: array, at least 0.
-        floor: [dB].
-
-    Returns:
-        Array in power's dtype [dB].
-    """
+    r"""max(10 log10 power, floor) of an array (...) >= 0, silence included, in its dtype [dB]."""
     with np.errstate(divide="ignore"):  # log 0 = -inf, which the floor replaces
         return np.maximum(10 * np.log10(power), power.dtype.type(floor))
 
@@ -150,14 +124,8 @@ def decibels(power, floor):
 def measure(sound, starts, width, *measures):
     r"""Apply functions to every window of the sound's mono mix, a cache-full of windows at a time.
 
-    Args:
-        sound: Sound.
-        starts: (L,) first samples, rising.
-        width: of each window [samples].
-        measures: functions (n, width) -> (n, ...).
-
-    Returns:
-        A list with one (L, ...) array a function.
+    Windows of `width` samples begin at starts (L,), rising; each of the measures, functions
+    (n, width) -> (n, ...), gives one (L, ...) of the list.
     """
     mono, blocks = sound.mono, []
     inside = (starts >= 0) & (starts + width <= len(mono))

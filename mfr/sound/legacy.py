@@ -15,20 +15,14 @@ LOG_FLOOR = np.finfo(np.float32).eps  # smallest band power
 def vico_compat(waveform, sample_rate, num_frames=None):
     r"""The baseline's vector of each 1/30 s: MFCC 13, deltas 26, RMS n, zero crossings n.
 
-    Its defects are kept. (a) Each frame is one isolated piece of floor(rate/30) samples: pieces
-    drift from the video, and their last third has no MFCC. (b) c0 is the log energy floored at 0,
-    which most speech is below. (c) Deltas of a single MFCC frame are rounding noise; here they are
-    0. (d) The n RMS windows exceed the piece, which is mirrored into them. (e) The n zero-crossing
-    columns are equal and count per second of sound, 30 times too few. (f) n = 1 + piece//512, so
-    only some rates (32, 44.1 kHz) give 45 columns; there is no loudness.
+    (L, 39 + 2 n) float32. Its defects are kept. (a) Each frame is one isolated piece of
+    floor(rate/30) samples: pieces drift from the video, and their last third has no MFCC. (b) c0 is
+    the log energy floored at 0, which most speech is below. (c) Deltas of a single MFCC frame are
+    rounding noise; here they are 0. (d) The n RMS windows exceed the piece, which is mirrored into
+    them. (e) The n zero-crossing columns are equal and count per second of sound, 30 times too few.
+    (f) n = 1 + piece//512, so only some rates (32, 44.1 kHz) give 45 columns; there is no loudness.
 
-    Args:
-        waveform: (N,) or (N, channels) as mfr.audio.acoustic_features; channels are averaged.
-        sample_rate: 8000..192000 [Hz].
-        num_frames: L, or None for every whole piece.
-
-    Returns:
-        (L, 39 + 2n) float32.
+    num_frames None: every whole piece. Channels are averaged.
 
     Raises:
         ValueError: the sound is not allowed, or has fewer than num_frames (or no) whole pieces.

@@ -49,35 +49,15 @@ CHANNEL_WEIGHTS = {
 def loudness(waveform, sample_rate, num_frames=None, fps=FPS):
     r"""L_i = -0.691 + 10 log10 sum_c G_c mean(y_c^2), y the K-weighted sound, 400 ms (BS.1770).
 
-    Ours: the window is centred on the frame and averages what lies inside the sound. Mono is one
-    channel; stereo adds both channels' powers, so a mono sound stored twice reads 3 LU more.
-
-    Args:
-        waveform: (N,) or (N, channels), see mfr.audio.acoustic_features.
-        sample_rate: [Hz].
-        num_frames: L or None.
-        fps: frames a second [1/s].
-
-    Returns:
-        (L,) [LUFS], at least -70.
-
-    Raises:
-        ValueError: an argument is outside what is allowed.
+    (L,) [LUFS], at least -70. Ours: the window is centred on the frame and averages what lies
+    inside the sound. Mono is one channel; stereo adds both channels' powers, so a mono sound stored
+    twice reads 3 LU more. Arguments and errors as acoustic_features.
     """
     return momentary(check_sound(waveform, sample_rate), num_frames, fps)
 
 
 def momentary(sound, num_frames, fps):
-    r"""loudness of a Sound that is already checked.
-
-    Args:
-        sound: mfr.framing.Sound.
-        num_frames: L or None.
-        fps: frames a second [1/s].
-
-    Returns:
-        (L,) [LUFS].
-    """
+    r"""loudness (L,) [LUFS] of a Sound that is already checked."""
     width = sound.width(MOMENTARY)
     starts = frame_starts(sound, num_frames, fps, width)
     ends = np.clip(starts + width, 0, len(sound.samples))
@@ -106,16 +86,11 @@ def _weighted_energy(sound, channel, starts, ends):
 
 
 def k_weighting(sample_rate):
-    r"""BS.1770's two sections at any rate, from the analogue prototype of the printed ones.
+    r"""BS.1770's two sections at any rate [Hz], from the analogue prototype of the printed ones.
 
-    Ours: in s = (1 - 1/z)/(1 + 1/z) a section is a ratio of quadratics; a new rate rescales s so
-    that one frequency f keeps its place: s tan(pi f/48000)/tan(pi f/rate).
-
-    Args:
-        sample_rate: [Hz].
-
-    Returns:
-        (2, 6) rows b0 b1 b2 1 a1 a2, float64, as scipy.signal.sosfilt takes them.
+    In s = (1 - 1/z)/(1 + 1/z) a section is a ratio of quadratics; a new rate rescales s so that one
+    frequency f keeps its place: s tan(pi f/48000)/tan(pi f/rate). (2, 6) rows b0 b1 b2 1 a1 a2,
+    float64, as scipy.signal.sosfilt takes them.
     """
     rows = []
     for section, exact in K_WEIGHTING:
@@ -132,15 +107,7 @@ def _rescale_s(c, ratio):
 
 
 def k_filtered(x, sample_rate):
-    r"""The K-weighted samples, stretch after stretch.
-
-    Args:
-        x: (n,) contiguous samples of one channel.
-        sample_rate: [Hz].
-
-    Returns:
-        An iterator of arrays in x.dtype that together are (n,).
-    """
+    r"""The K-weighted samples of one channel (n,), contiguous, stretch after stretch, in x.dtype."""
     forward, into, _, out = (matrix.astype(x.dtype) for matrix in _unrolled(sample_rate, 0))
     pushed = np.concatenate([rows @ into for rows, _ in _chunks(x)])
     states = _states(pushed.astype(np.float64), sample_rate, 1).astype(x.dtype)

@@ -6,13 +6,7 @@ import torch
 
 
 def pick_device(name="auto"):
-    r"""The device to compute on.
-
-    Args:
-        name: auto (a GPU if there is one) | cpu | cuda | cuda:N.
-
-    Returns:
-        torch.device.
+    r"""The device to compute on: auto (a GPU if there is one) | cpu | cuda | cuda:N.
 
     Raises:
         ValueError: no such device here.
@@ -30,10 +24,7 @@ def pick_device(name="auto"):
 class AveragedWeights:
     r"""The exponential moving average of a network's weights, which is what is kept.
 
-    Args:
-        network: the one in training.
-        decay: share of the old average kept a step; smaller at first, so that the start is
-            forgotten.
+    A step keeps the share `decay` of the old average; less at first, so the start is forgotten.
     """
 
     def __init__(self, network, decay):
@@ -43,12 +34,7 @@ class AveragedWeights:
 
     @torch.no_grad()
     def update(self, network, step):
-        r"""Move the average towards the network.
-
-        Args:
-            network: after an optimiser's step.
-            step: from 0.
-        """
+        r"""Move the average towards the network after an optimiser's step, counted from 0."""
         decay = min(self.decay, (1 + step) / (10 + step))
         for name, value in network.state_dict().items():
             if value.is_floating_point():
@@ -57,14 +43,7 @@ class AveragedWeights:
                 self.shadow[name].copy_(value)
 
     def evaluate(self, loss):
-        r"""A loss under the averaged weights.
-
-        Args:
-            loss: function of a network, giving a number.
-
-        Returns:
-            float.
-        """
+        r"""A float, loss(network), under the averaged weights."""
         self.network.load_state_dict(self.shadow)
         self.network.eval()
         with torch.no_grad():

@@ -21,9 +21,6 @@ class MotionData:
     Holds audio, speaker and listener, lists of float32 (L, 45), (L, 70), (L, 70) in raw units;
     attitude, (N, 3) one-hot, a zero row where the release has none; and identity, (N, V) vectors
     of the listeners' portraits, set by the caller.
-
-    Args:
-        clips: N rows.
     """
 
     def __init__(self, clips):
@@ -51,17 +48,11 @@ class MotionData:
         return sum(len(x) for x in self.listener)
 
     def draw(self, count, window, generator, past=0):
-        r"""Windows at random places of random clips, longer clips more often.
+        r"""B windows at random places of random clips, longer clips more often, in raw units.
 
-        Args:
-            count: B.
-            window: L [frames]; shorter clips are padded and masked.
-            generator: torch.Generator.
-            past: P, frames of the speaker before the window; masked where the clip has none.
-
-        Returns:
-            (listener (B, L, 70), Condition of P + L frames) in raw units; the reference is the
-            clip's first frame, the portrait in ViCo's task.
+        (listener (B, L, 70), Condition of P + L frames), L = window, P = past. Shorter clips are
+        padded and masked, and so is what lies before a clip; the reference is the clip's first
+        frame, the portrait in ViCo's task.
         """
         places = torch.tensor([max(1, len(x) - window + 1) for x in self.listener])
         chosen = torch.multinomial(places.float(), count, replacement=True, generator=generator)
@@ -102,11 +93,10 @@ class FrameData:
 
     Holds frames, uint8 (N, 256, 256, 3); coefficients, float32 (N, 257), of the same frames, as
     the camera of the whole frame sees them, which is what the networks are used with;
-    windows, float32 (N, W, 70), the motion around each, clamped at the clip's ends; person, int64
+    windows, float32 (N, W, 70), the motion about each, clamped at the clip's ends; person, int64
     (N,), an index into people, -1 for others; video, int64 (N,), which video a frame is of.
 
     Args:
-        clips: rows.
         window: W, odd [frames].
         people: names that count, or None for all that appear.
         per_video: about how many frames of a video without stills.
@@ -140,38 +130,15 @@ class FrameData:
         return int(self.video.max()) + 1
 
     def images(self, index):
-        r"""Frames as the networks want them.
-
-        Args:
-            index: int64 (B,).
-
-        Returns:
-            float32 (B, 3, 256, 256) in [0, 1].
-        """
+        r"""Frames as the networks want them: index (B,) -> float32 (B, 3, 256, 256) in [0, 1]."""
         return self.frames[index].permute(0, 3, 1, 2).float() / 255
 
     def draw(self, count, generator):
-        r"""Random frames.
-
-        Args:
-            count: B.
-            generator: torch.Generator.
-
-        Returns:
-            int64 (B,) indices.
-        """
+        r"""Random frames: int64 (B,) indices."""
         return torch.randint(len(self.frames), (count,), generator=generator)
 
     def partner(self, index, generator):
-        r"""For each frame another of the same video.
-
-        Args:
-            index: int64 (B,).
-            generator: torch.Generator.
-
-        Returns:
-            int64 (B,) indices.
-        """
+        r"""For each frame another of the same video: int64 (B,) -> (B,) indices."""
         first = torch.searchsorted(self.video, self.video[index])
         last = torch.searchsorted(self.video, self.video[index], right=True)
         chance = torch.rand(len(index), generator=generator)

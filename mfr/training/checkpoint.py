@@ -20,12 +20,8 @@ WEIGHTS = Path(__file__).parents[1] / "weights"  # the bundled files
 def save(path, stage, config, model, **more):
     r"""Write a checkpoint whole or not at all.
 
-    Args:
-        path: .pt file.
-        stage: identity | reconstruction | motion | renderer.
-        config: the stage's frozen dataclass.
-        model: state dict of the network, statistics included as buffers.
-        more: further tensors, numbers, strings and dicts of them.
+    `model` is the network's state dict, statistics included as buffers; more: further tensors,
+    numbers, strings and dicts of them.
     """
     content = {"format": FORMAT, "stage": stage, "config": to_dict(config), "model": model, **more}
     with atomic(path) as temporary:
@@ -35,13 +31,7 @@ def save(path, stage, config, model, **more):
 def load(path, stage, device="cpu"):
     r"""Read a checkpoint without executing anything that is in it.
 
-    Args:
-        path: a file written by save.
-        stage: the stage that it must be of.
-        device: where its tensors go.
-
-    Returns:
-        Its dict, with `config` as the stage's dataclass again.
+    Its dict, with `config` as the stage's dataclass again.
 
     Raises:
         ValueError: no such file, not a checkpoint of ours, of another stage, or a config field
@@ -82,12 +72,7 @@ def open_format(path, kind, wanted, device="cpu"):
 
 
 def restore(module, state, path):
-    r"""Load a state dict strictly, naming the file when it does not fit.
-
-    Args:
-        module: the network to fill.
-        state: name -> tensor.
-        path: where it came from, for the message.
+    r"""Load a state dict strictly; the message names the path when it does not fit.
 
     Raises:
         ValueError: names or shapes differ.
@@ -109,15 +94,9 @@ def restore(module, state, path):
 
 
 def begin(module, state, path):
-    r"""Load what fits of a state dict of another version or config.
+    r"""Load what fits of a state dict of another version or config; the rest stays as it is.
 
-    Args:
-        module: the network to fill; what does not fit stays as it is.
-        state: name -> tensor.
-        path: where it came from, for the message.
-
-    Returns:
-        A few names of the arrays that did not fit, as text; empty if all did.
+    Gives a few names of the arrays that did not fit, as text; empty if all did.
 
     Raises:
         ValueError: fewer than half of the arrays fit.

@@ -37,11 +37,7 @@ class IdentityStage(Stage):
     name, unit = "identity", "frames"
 
     def build(self, run):
-        r"""Networks and frames.
-
-        Args:
-            run: folder of this run.
-        """
+        r"""Networks and frames."""
         self.frames = FrameData(self.train_clips, window=1)
         self.held = FrameData(self.held_clips, window=1, people=self.frames.people)
         people = len(self.frames.people)
@@ -52,30 +48,14 @@ class IdentityStage(Stage):
         self.expect = f"loss about {chance:.1f} + margin at step 0 (chance among {people} people)"
 
     def loss(self, step, draw, noise):
-        r"""Margin softmax on augmented frames.
-
-        Args:
-            step: from 0.
-            draw: generator that chooses the frames.
-            noise: generator on the device, of the augmentation.
-
-        Returns:
-            (scalar, dict of terms).
-        """
+        r"""Margin softmax on augmented frames."""
         index = self.frames.draw(self.config.batch_size, draw)
         images = augment(self.frames.images(index).to(self.device), noise)
         person = self.frames.person[index].to(self.device)
         return recognition_loss(self.network, self.modules["head"], images, person), {}
 
     def held_out_loss(self, network):
-        r"""The same loss on held-out frames of people seen in training.
-
-        Args:
-            network: IdentityNet.
-
-        Returns:
-            float.
-        """
+        r"""The same loss on held-out frames of people seen in training."""
         known = (self.held.person >= 0).nonzero()[:, 0]
         if not len(known):
             return float("nan")

@@ -20,9 +20,6 @@ class MotionStage(Stage):
     def build(self, run):
         r"""Model and clips.
 
-        Args:
-            run: folder of this run, with identity.pt.
-
         Raises:
             ValueError: the identity net's vectors are not as long as the config says.
         """
@@ -42,40 +39,18 @@ class MotionStage(Stage):
         self.modules = nn.ModuleDict({"network": self.network})
 
     def describe(self):
-        r"""One line about the data.
-
-        Returns:
-            The line.
-        """
+        r"""One line about the data."""
         return (
             f"data      {self.folder}: {len(self.data.clips)} clips, {self.data.num_frames} "
             f"frames at 30 fps; {len(self.held.clips)} clips held out"
         )
 
     def draw(self, data, count, generator):
-        r"""Windows as the config wants them.
-
-        Args:
-            data: MotionData.
-            count: B.
-            generator: torch.Generator.
-
-        Returns:
-            (listener (B, L, 70), Condition) in raw units.
-        """
+        r"""Windows as the config wants them: (listener (B, L, 70), Condition) in raw units."""
         return data.draw(count, self.config.window, generator, self.config.past)
 
     def loss(self, step, draw, noise):
-        r"""noise_loss on random windows, with its four quarters of t as terms.
-
-        Args:
-            step: from 0.
-            draw: generator that chooses the windows.
-            noise: generator on the device, of t and the noise.
-
-        Returns:
-            (scalar, dict of terms).
-        """
+        r"""noise_loss on random windows, with its four quarters of t as terms."""
         listener, cond = self.draw(self.data, self.config.batch_size, draw)
         listener, cond = listener.to(self.device), cond.to(self.device)
         with self.precision():
@@ -83,14 +58,7 @@ class MotionStage(Stage):
         return loss, {f"t{i + 1}/4": q for i, q in enumerate(quarters) if q.isfinite()}
 
     def held_out_loss(self, network):
-        r"""noise_loss on fixed held-out windows, steps and noise.
-
-        Args:
-            network: MotionModel.
-
-        Returns:
-            float.
-        """
+        r"""noise_loss on fixed held-out windows, steps and noise."""
         generator = self.evaluation()
         noise = torch.Generator(self.device).manual_seed(1)
         total = 0.0
@@ -101,18 +69,7 @@ class MotionStage(Stage):
 
 
 def portraits_to_vectors(V, clips, device):
-    r"""V(I_l) of every clip's listener.
-
-    Paper: Sec. 3.2, the identity feature.
-
-    Args:
-        V: IdentityNet.
-        clips: N rows.
-        device: where V is.
-
-    Returns:
-        (N, identity_dim) on the CPU.
-    """
+    r"""V(I_l) of every clip's listener, (N, identity_dim) on the CPU. Paper: Sec. 3.2."""
     known = {}
     for clip in clips:
         if clip.listener not in known:

@@ -23,11 +23,7 @@ class ReconstructionStage(Stage):
     familiar_frames = 512  # from which the net knows what training looked like
 
     def build(self, run):
-        r"""Network, frames and, where the data folder has one, the face model.
-
-        Args:
-            run: folder of this run.
-        """
+        r"""Network, frames and, where the data folder has one, the face model."""
         self.frames = FrameData(self.train_clips, window=1)
         self.held = FrameData(self.held_clips, window=1)
         self.network = ReconstructionNet(self.config)
@@ -41,16 +37,7 @@ class ReconstructionStage(Stage):
         )
 
     def loss(self, step, draw, noise):
-        r"""reconstruction_loss on augmented frames, seen by a camera that was moved.
-
-        Args:
-            step: from 0.
-            draw: generator that chooses the frames.
-            noise: generator on the device, of the augmentation.
-
-        Returns:
-            (scalar, dict of terms).
-        """
+        r"""reconstruction_loss on augmented frames, seen by a camera that was moved."""
         index = self.frames.draw(self.config.batch_size, draw)
         images = self.frames.images(index).to(self.device)
         truth = self.frames.coefficients[index].to(self.device)
@@ -61,16 +48,10 @@ class ReconstructionStage(Stage):
         return reconstruction_loss(found.float(), truth, self.network.std, self.model)
 
     def held_out_loss(self, network):
-        r"""Pixel error of landmarks on held-out frames as they are; of the pose without a model.
+        r"""Error of landmarks on held-out frames as they are [pixels]; of the pose without a model.
 
-        Ours: what the other stages need is where things are, and new people's shape and skin
-        coefficients, which no training set can teach, would drown it in a sum.
-
-        Args:
-            network: ReconstructionNet.
-
-        Returns:
-            float [pixels].
+        What the other stages need is where things are, and new people's shape and skin, which no
+        training set can teach, would drown it in a sum.
         """
 
         def error(part):
@@ -84,11 +65,7 @@ class ReconstructionStage(Stage):
         return mean_over(index, 32, error)
 
     def finish(self, network):
-        r"""Remember what the training frames look like, so that strange ones can be told.
-
-        Args:
-            network: ReconstructionNet, trained.
-        """
+        r"""Remember what the training frames look like, so that strange ones can be told."""
         index = self.chosen_once(len(self.frames.frames), self.familiar_frames)
         images = augment(self.frames.images(index), self.evaluation())
         network.fit_familiarity(images.to(self.device))

@@ -21,11 +21,7 @@ class RendererStage(Stage):
     expect = "the pixel term starts at that of a rigidly turned head"
 
     def build(self, run):
-        r"""Renderer, discriminator, the frozen V and frames.
-
-        Args:
-            run: folder of this run, with identity.pt.
-        """
+        r"""Renderer, discriminator, the frozen V and frames."""
         V = frozen_identity(run, self.device)
         self.V = V if self.V is None else self.V
         self.features = V.features if self.features is None else self.features
@@ -38,16 +34,10 @@ class RendererStage(Stage):
             self.adversary = PatchDiscriminator().to(self.device)
 
     def group(self, frames, index, draw):
-        r"""Portraits, the windows to render from them, and the true frames.
+        r"""Portraits, the windows to render from them, and the true frames, on the device.
 
-        Args:
-            frames: FrameData.
-            index: (P,) the portraits; what is rendered from each are K frames of its video.
-            draw: generator that chooses those frames.
-
-        Returns:
-            (portrait (P, 3, 256, 256), its coefficients (P, 70), windows (P K, W, 70),
-            real (P K, 3, 256, 256)), on the device.
+        P portraits (index); what is rendered from each are K frames of its video: portrait
+        (P, 3, 256, 256), its coefficients (P, 70), windows (P K, W, 70), real (P K, 3, 256, 256).
         """
         target = frames.partner(index.repeat_interleave(self.config.targets), draw)
         middle = self.config.window // 2
@@ -60,33 +50,16 @@ class RendererStage(Stage):
         return tuple(part.to(self.device) for part in parts)
 
     def rendered(self, network, portrait, shown, windows, paint=True):
-        r"""The frames of a group, each portrait encoded once.
+        r"""The frames of a group as Rendered, each portrait encoded once.
 
-        Args:
-            network: Renderer.
-            portrait: (P, 3, 256, 256).
-            shown: (P, 70), its coefficients.
-            windows: (P K, W, 70).
-            paint: False stops at the warped portrait.
-
-        Returns:
-            Rendered.
+        Arrays as `group` gives them; paint False stops at the warped portrait.
         """
         encoded = network.encode(portrait, shown)
         repeated = (x.repeat_interleave(len(windows) // len(portrait), 0) for x in encoded)
         return network.render(Encoded(*repeated), windows, paint)
 
     def loss(self, step, draw, noise):
-        r"""renderer_loss; its flow first, and the discriminator from config.gan_start on.
-
-        Args:
-            step: from 0.
-            draw: generator that chooses frames and portraits.
-            noise: not needed here.
-
-        Returns:
-            (scalar, dict of terms).
-        """
+        r"""renderer_loss; its flow first, and the discriminator from config.gan_start on."""
         index = self.frames.draw(self.config.batch_size // self.config.targets, draw)
         portrait, shown, windows, real = self.group(self.frames, index, draw)
         paint = step >= self.config.warp_steps
@@ -102,22 +75,11 @@ class RendererStage(Stage):
             return renderer_loss(rendered, real, self.config, self.V, self.features, judge)
 
     def adversary_loss(self):
-        r"""The discriminator's loss on the batch that was just rendered.
-
-        Returns:
-            A scalar.
-        """
+        r"""The discriminator's loss on the batch that was just rendered, a scalar."""
         return discriminator_loss(self.adversary, self.fake, self.real)
 
     def held_out_loss(self, network):
-        r"""Mean absolute pixel error on held-out videos.
-
-        Args:
-            network: Renderer.
-
-        Returns:
-            float, in [0, 1].
-        """
+        r"""Mean absolute pixel error on held-out videos, in [0, 1]."""
         several = self.held_out_frames // self.config.targets
         index, generator = self.chosen_once(len(self.held.frames), several), self.evaluation()
 

@@ -13,13 +13,11 @@ class Stage:
     A stage has a name, the unit of its batch, a line on what to expect, and build(run) which sets
     `network` (what is kept), `modules` (all that the main optimiser trains) and, where a second
     one trains against them, `adversary`. loss(step, draw, noise) gives a scalar and a dict of its
-    terms; held_out_loss(network) a number.
+    terms (`draw` chooses examples, `noise` is a generator on the device); held_out_loss(network) a
+    float.
 
     Args:
-        config: the stage's dataclass.
-        data: ViCo-layout folder.
         run: folder of this run, where weights of earlier stages are looked for.
-        device: torch.device.
         V: a frozen recogniser in the place of identity.pt, or None.
         features: frozen, images -> maps, for the perceptual and style terms, or None for those of
             identity.pt.

@@ -7,15 +7,7 @@ SIZE = 256
 
 
 def background(kind, seed):
-    r"""A still picture.
-
-    Args:
-        kind: index into BACKGROUNDS.
-        seed: of everything random in it.
-
-    Returns:
-        (3, 256, 256) in [0, 1].
-    """
+    r"""A still picture (3, 256, 256) in [0, 1]; kind is an index into BACKGROUNDS."""
     rng = np.random.default_rng(seed + 2)
     painter = (_gradient, _wall, _office, _window, _bookshelf, _outdoors)[kind]
     image = painter(rng)

@@ -27,7 +27,6 @@ def visible_triangles(screen, triangles, two_sided, size):
         screen: (B, V, 3) column, row [pixels], depth [dm].
         triangles: (F, 3) int64, counter-clockwise seen from outside.
         two_sided: (F,) bool; the others are dropped when seen from behind.
-        size: side of the frame [pixels].
 
     Returns:
         (B, size, size) int64, b F + triangle, -1 where nothing is.
@@ -49,15 +48,7 @@ def visible_triangles(screen, triangles, two_sided, size):
 
 
 def pick_rows(table, index):
-    r"""table[index] for whole rows.
-
-    Args:
-        table: (N, C).
-        index: (n, k) int64.
-
-    Returns:
-        (n, k, C).
-    """
+    r"""table[index] for whole rows: (N, C), (n, k) int64 -> (n, k, C)."""
     return table.index_select(0, index.flatten()).view(*index.shape, table.shape[1])
 
 
@@ -102,14 +93,8 @@ def _fill(keys, corners, number, first, last, size, count):
 def edges(x, y):
     r"""Edge functions e_i = a_i column + b_i row + c_i, positive inside.
 
+    Corners' columns x and rows y (n, 3) -> a, b, c (n, 3) and area (n,) > 0, twice the triangle's.
     Where the depth is even, e_i / area is the weight of corner i.
-
-    Args:
-        x: (n, 3) columns of the corners.
-        y: (n, 3) rows.
-
-    Returns:
-        a, b, c (n, 3) and area (n,) > 0, twice the triangle's.
     """
     (x0, x1, x2), (y0, y1, y2) = x.unbind(1), y.unbind(1)
     a = torch.stack([y1 - y2, y2 - y0, y0 - y1], 1)
@@ -123,13 +108,8 @@ def edges(x, y):
 def weights(corners, column, row):
     r"""Perspective-correct weights of a triangle's corners at a place of the frame.
 
-    Args:
-        corners: (n, 3, 3) column, row, depth of each corner.
-        column: (n,) [pixels].
-        row: (n,) [pixels].
-
-    Returns:
-        (n, 3), summing to 1; and depth (n,) [dm].
+    Corners (n, 3, 3) column, row, depth; column and row (n,) [pixels] -> (n, 3), summing to 1, and
+    depth (n,) [dm].
     """
     x0, x1, x2 = (corners[:, :, 0] - column[:, None]).unbind(1)
     y0, y1, y2 = (corners[:, :, 1] - row[:, None]).unbind(1)
@@ -140,22 +120,16 @@ def weights(corners, column, row):
 
 
 def smooth_outlines(image, depth, part, nearest, screen, triangles, jump=0.06):
-    r"""Blend pixels at outlines with their neighbours by covered area.
+    r"""Blend pixels of an image (B, H, W, 3) at outlines with their neighbours by covered area.
 
     Eight points of each such pixel are tested against the triangles seen by it and its four
     neighbours; a point takes the colour of the nearest one that covers it.
 
     Args:
-        image: (B, H, W, 3).
         depth: (B, H, W) [dm], 0 on the background.
-        part: (B, H, W) int64.
-        nearest: (B, H, W) int64, from visible_triangles.
-        screen: (B, V, 3).
-        triangles: (F, 3).
+        part, nearest: (B, H, W) int64, the latter from visible_triangles.
+        screen, triangles: (B, V, 3), (F, 3).
         jump: difference of depth that makes an outline [dm].
-
-    Returns:
-        (B, H, W, 3).
     """
     outline = torch.zeros_like(part, dtype=torch.bool)
     for axis in (1, 2):

@@ -30,16 +30,10 @@ class Look:
 
 
 def sample_look(rng):
-    r"""Draw a look.
+    r"""Draw a Look.
 
-    Ours: exposure within +-25 %, white balance +-8 %, blur up to 1.3 pixels, noise up to 4 %, and
-    for half of the videos a JPEG step of quality 25 to 90.
-
-    Args:
-        rng: numpy Generator.
-
-    Returns:
-        A Look.
+    Exposure within +-25 %, white balance +-8 %, blur up to 1.3 pixels, noise up to 4 %, and for
+    half of the videos a JPEG step of quality 25 to 90.
     """
     gain = rng.uniform(0.75, 1.25) * rng.uniform(0.92, 1.08, 3)
     return Look(
@@ -58,27 +52,16 @@ def sample_look(rng):
 
 @functools.cache
 def face_model():
-    r"""The face model, built once a process.
-
-    Returns:
-        A FaceModel on the CPU.
-    """
+    r"""The FaceModel on the CPU, built once a process."""
     from data_tools.synthetic.people.face_model import FaceModel
 
     return FaceModel()
 
 
 def frames(person, coefficients, size=256, look=None):
-    r"""Video frames of a person, a few rendered at a time.
+    r"""Frames uint8 (size, size, 3) of a person at coefficients (L, 257), a few rendered at a time.
 
-    Args:
-        person: Person.
-        coefficients: (L, 257).
-        size: side of the frames [pixels].
-        look: Look, or None for the person's own clothes and room and a clean camera.
-
-    Returns:
-        An iterator of uint8 (size, size, 3).
+    Look None: the person's own clothes and room and a clean camera.
     """
     import torch
 
@@ -95,15 +78,7 @@ def frames(person, coefficients, size=256, look=None):
 
 
 def dressed(appearance, look):
-    r"""The same person in the clothes and the room of a look.
-
-    Args:
-        appearance: Appearance.
-        look: Look.
-
-    Returns:
-        An Appearance.
-    """
+    r"""An Appearance in the clothes and the room of a Look."""
     return replace(
         appearance,
         background=look.background,
@@ -117,13 +92,7 @@ def dressed(appearance, look):
 def photograph(image, look, rng):
     r"""One frame through a look's camera: gain, contrast, blur, noise, JPEG.
 
-    Args:
-        image: (H, W, 3) in [0, 1].
-        look: Look.
-        rng: numpy Generator, for the noise.
-
-    Returns:
-        uint8 (H, W, 3).
+    (H, W, 3) in [0, 1] -> uint8 (H, W, 3).
     """
     image = (image * np.asarray(look.gain, np.float32)).clip(0, 1) ** look.contrast
     if look.blur > 0:
@@ -139,12 +108,5 @@ def photograph(image, look, rng):
 
 
 def to_bytes(image):
-    r"""[0, 1] to 0..255, rounded.
-
-    Args:
-        image: float array.
-
-    Returns:
-        uint8 array.
-    """
+    r"""[0, 1] to 0..255, rounded, uint8."""
     return np.round(image.clip(0, 1) * 255).astype(np.uint8)

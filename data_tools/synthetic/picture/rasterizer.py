@@ -43,13 +43,7 @@ class Rendering:
 def world_vertices(model, scene, coefficients):
     r"""Every vertex of the dressed person after expression, head pose and the torso's following.
 
-    Args:
-        model: a FaceModel.
-        scene: a Scene of that model.
-        coefficients: (B, 257).
-
-    Returns:
-        (B, V, 3) [dm].
+    Coefficients (B, 257) -> (B, V, 3) [dm].
     """
     coefficients = coefficients.to(scene.mean)
     head = model.shape(coefficients)
@@ -66,15 +60,9 @@ def world_vertices(model, scene, coefficients):
 
 
 def vertex_normals(world, triangles, around):
-    r"""Unit normals, the mean of the triangles around a vertex weighted by area.
+    r"""Unit normals, the mean of the triangles that meet at a vertex, weighted by area.
 
-    Args:
-        world: (B, V, 3).
-        triangles: (F, 3).
-        around: the triangles around each vertex, from scene.triangles_around.
-
-    Returns:
-        (B, V, 3).
+    World (B, V, 3), triangles (F, 3), and which meet where (of triangles_around) -> (B, V, 3).
     """
     frames = len(world)
     flat = world.transpose(0, 1).reshape(world.shape[1], 3 * frames)
@@ -85,16 +73,9 @@ def vertex_normals(world, triangles, around):
 
 
 def render(model, coefficients, person, size=256):
-    r"""Draw a person at each row of coefficients.
+    r"""A Rendering of a person at each row of coefficients (B, 257), on the model's device.
 
-    Args:
-        model: a FaceModel.
-        coefficients: (B, 257), on any device; drawn on the model's.
-        person: a Person, an Appearance or an Appearance's dict.
-        size: side of the frames [pixels].
-
-    Returns:
-        A Rendering.
+    The person is a Person, an Appearance or an Appearance's dict.
 
     Raises:
         ValueError: coefficients are not (B, 257).
@@ -181,18 +162,10 @@ def _backdrop(scene, size):
 
 
 def motion(model, source, target, person, size=256):
-    r"""Where each visible point of the target frame lies in the source frame.
+    r"""Where each visible point of the target frame lies in the source frame; both (B, 257).
 
-    Args:
-        model: a FaceModel.
-        source: (B, 257).
-        target: (B, 257).
-        person: a Person, an Appearance or an Appearance's dict.
-        size: side of the frames [pixels].
-
-    Returns:
-        flow (B, 2, H, W), source minus target place, columns then rows [pixels], 0 on the
-        background; valid (B, 1, H, W), 1 where the same point is also seen in the source.
+    flow (B, 2, H, W), source minus target place, columns then rows [pixels], 0 on the background;
+    valid (B, 1, H, W), 1 where the same point is also seen in the source.
 
     Raises:
         ValueError: source or target is not (B, 257).
@@ -228,15 +201,9 @@ def _visible_in(nearest, screen, triangles, batch, place, slack=0.03):
 
 
 def landmarks(model, coefficients, size=256):
-    r"""Pixel places of 68 named points: jaw, brows, nose, eyes, lips in the iBUG order.
+    r"""Places of 68 named points: jaw, brows, nose, eyes, lips in the iBUG order.
 
-    Args:
-        model: a FaceModel.
-        coefficients: (B, 257).
-        size: side of the frame [pixels].
-
-    Returns:
-        (B, 68, 2) columns and rows [pixels; pixel j is centred at j + 1/2].
+    (B, 257) -> (B, 68, 2) columns and rows [pixels; pixel j is centred at j + 1/2].
 
     Raises:
         ValueError: coefficients are not (B, 257).

@@ -33,15 +33,7 @@ class Scene:
 
 
 def build_scene(model, look):
-    r"""Dress the model's head.
-
-    Args:
-        model: a FaceModel.
-        look: an Appearance.
-
-    Returns:
-        A Scene whose first vertices are the model's own.
-    """
+    r"""Dress the model's head: a Scene whose first vertices are the model's own."""
     extra = [dress.neck(look.neck_width), dress.torso(look.collar, look.build)]
     extra += hair_blocks(look)
     if look.glasses:
@@ -72,14 +64,9 @@ def build_scene(model, look):
 
 
 def triangles_around(triangles, count):
-    r"""The triangles around each vertex.
+    r"""The triangles that meet at each of `count` vertices, of triangles (F, 3).
 
-    Args:
-        triangles: (F, 3).
-        count: V, vertices.
-
-    Returns:
-        numbers (3F,) of triangles, vertex after vertex, and (V,) where each vertex's begin.
+    Numbers (3F,) of triangles, vertex after vertex, and (V,) where each vertex's begin.
     """
     vertex = triangles.ravel()
     order = np.argsort(vertex, kind="stable")
@@ -95,15 +82,9 @@ def _follow(block):
 
 
 def atlas(model, scene, tex):
-    r"""The person's texture: the skin painted over its albedo, set among the other rooms.
+    r"""The person's texture (5, H, W): RGB, gloss, wet, from tex (80,).
 
-    Args:
-        model: the FaceModel.
-        scene: the person's Scene.
-        tex: (80,).
-
-    Returns:
-        (5, H, W): RGB, gloss, wet.
+    The skin painted over its albedo, set among the other rooms.
     """
     key = tex.detach().cpu().to(torch.float32).numpy().tobytes()
     if key not in scene.atlases:

@@ -29,15 +29,7 @@ POSE = ("pitch", "yaw", "roll")
 
 
 def view_motion(person, view):
-    r"""The person's resting motion with a view's offsets.
-
-    Args:
-        person: a Person.
-        view: a dict from names of POSE or EXPRESSIONS to offsets.
-
-    Returns:
-        (70,) float32.
-    """
+    r"""The person's resting motion, float32 (70,), with a view's offsets."""
     motion = person.neutral_motion()[0]
     for name, value in view.items():
         motion[POSE.index(name) if name in POSE else 3 + EXPRESSIONS[name]] += value
@@ -45,16 +37,9 @@ def view_motion(person, view):
 
 
 def contact_sheet(people=24, seed=0, size=128, spread=True):
-    r"""Draw the sheet.
+    r"""Draw the sheet, a PIL image.
 
-    Args:
-        people: number of people.
-        seed: of the people.
-        size: side of each picture [pixels].
-        spread: True: one picture a person, the views taken in turn; False: every view of each.
-
-    Returns:
-        A PIL image.
+    spread True: one picture a person, the views taken in turn; False: every view of each.
     """
     model, rng = FaceModel(), np.random.default_rng(seed)
     names, rows = list(VIEWS), []
