@@ -172,23 +172,23 @@ def inspect_folder(folder, every_video=False):
     missing = [name for name in TABLES[table.name] if name not in header]
     if missing:
         raise ValueError(f"{table}: no column {', '.join(missing)}; found {', '.join(header)}")
-    found, problems = [], []
+    records, problems = [], []
     videos = (folder / "videos").is_dir() and any((folder / "videos").iterdir())
     if not videos:
         problems.append(f"{folder}: no videos; coefficients and sound can still train motion")
     for number, cells in enumerate(rows[1:], 2):
         values = dict(zip(header, (cell.strip() for cell in cells)))
         row_problems, frames = _row(folder, values, videos, every_video)
-        found.append({**values, "frames": frames})
+        records.append({**values, "frames": frames})
         problems += [f"{table.name}, row {number}: {problem}" for problem in row_problems]
-    lines = _summary(table, found)
+    lines = _summary(table, records)
     if (folder / FACE_MODEL).exists():
         try:
             more, odd = inspect_model(folder / FACE_MODEL)
         except ValueError as error:
             more, odd = [], [str(error)]
         lines, problems = lines + more, problems + odd
-    return lines, problems + _people_problems(table, found)
+    return lines, problems + _people_problems(table, records)
 
 
 def _row(folder, values, videos, every_video):
@@ -232,28 +232,28 @@ def _length(path, every_video):
     return round(media.probe(path).seconds * FPS) if every_video else None
 
 
-def _summary(table, found):
+def _summary(table, records):
     r"""Counts of clips, frames, people, attitudes and splits."""
-    frames = sum(row["frames"] for row in found)
+    frames = sum(row["frames"] for row in records)
     lines = [
-        f"{table}: {len(found)} rows, {frames} frames = {frames / FPS / 60:.1f} min",
-        f"  columns   {', '.join(key for key in found[0] if key != 'frames')}"
-        if found
+        f"{table}: {len(records)} rows, {frames} frames = {frames / FPS / 60:.1f} min",
+        f"  columns   {', '.join(key for key in records[0] if key != 'frames')}"
+        if records
         else "  no rows",
     ]
     for key, label in (("listener_id", "listeners"), ("speaker_id", "speakers")):
-        lines.append(f"  {label:9} {len({row.get(key) for row in found})}")
+        lines.append(f"  {label:9} {len({row.get(key) for row in records})}")
     for key in ("attitude", "data_split"):
-        counts = Counter(row[key] for row in found if key in row)
+        counts = Counter(row[key] for row in records if key in row)
         if counts:
             lines.append(f"  {key:9} " + ", ".join(f"{k} {n}" for k, n in counts.most_common()))
     return lines
 
 
-def _people_problems(table, found):
+def _people_problems(table, records):
     r"""People of ood who are also in training; people of test who are not."""
     people = {}
-    for row in found:
+    for row in records:
         split = SPLITS.get(row.get("data_split", "").lower())
         people.setdefault(split, set()).update((row.get("listener_id"), row.get("speaker_id")))
     train, problems = people.get("train", set()), []

@@ -1560,8 +1560,8 @@ MUTANTS = {
                 "test_stream_answers_within_its_stride",
             ),
             (
-                "held = torch.arange(start, end, device=known.device)[:, None] < len(self.given)",
-                "held = torch.arange(start, end, device=known.device)[:, None] < 0",
+                "device=known.device)[:, None] < len(self.given_out)",
+                "device=known.device)[:, None] < 0",
                 "test_stream_completes_the_window_that_ends_with_the_new_frames",
             ),
             (

@@ -77,7 +77,7 @@ class MotionModel(nn.Module):
 
         A velocity's own error counts where the network puts out one; while training, listener and
         speaker are blurred. The Condition is raw too; the generator is the source of t, noise and
-        of which attitudes are dropped. A scalar; by_quartile also the loss of each quarter of t, (4,).
+        of which attitudes are dropped. A scalar; by_quartile also that of each quarter of t, (4,).
         """
         cond = drop_attitude(cond, self.config.attitude_dropout, generator)
         x_0 = self.listener.normalise(listener - self._origin(cond))

@@ -54,7 +54,8 @@ class ResponseStream:
         self.listener = {"identity": identity, "attitude": attitude, "reference": reference}
         self.window, self.stride, self.past = window, stride, past
         self.steps, self.eta = steps and spaced_steps(diffusion.T, steps), eta
-        self.audio = self.speaker = self.given = None  # last frames, at most P + window + stride
+        # the last frames, at most P + window + stride
+        self.audio = self.speaker = self.given_out = None
 
     def push(self, audio, speaker):
         r"""Take new speaker frames, give back the listener frames that they complete.
@@ -70,7 +71,7 @@ class ResponseStream:
         self._start(audio, speaker)
         self.audio = torch.cat([self.audio, audio])
         self.speaker = torch.cat([self.speaker, speaker])
-        out = [self.given[:0]]
+        out = [self.given_out[:0]]
         while self._waiting() >= self.stride:
             out.append(self._respond(self.stride))
         return torch.cat(out)
@@ -85,23 +86,23 @@ class ResponseStream:
         """
         if self.audio is None:
             raise ValueError("the stream is empty; allowed: flush after push")
-        out = self._respond(self._waiting()) if self._waiting() else self.given[:0]
-        self.audio = self.speaker = self.given = None
+        out = self._respond(self._waiting()) if self._waiting() else self.given_out[:0]
+        self.audio = self.speaker = self.given_out = None
         return out
 
     def _start(self, audio, speaker):
         """Empty buffers before the first frame."""
         if self.audio is None:
-            self.audio, self.speaker, self.given = audio[:0], speaker[:0], speaker[:0]
+            self.audio, self.speaker, self.given_out = audio[:0], speaker[:0], speaker[:0]
 
     def _waiting(self):
         """Speaker frames that have no listener frame yet."""
-        return len(self.audio) - len(self.given)
+        return len(self.audio) - len(self.given_out)
 
     @torch.no_grad()
     def _respond(self, new):
         """Sample the window that ends `new` frames after the last given one; keep its tail."""
-        end = len(self.given) + new
+        end = len(self.given_out) + new
         start = max(end - self.window, 0)
         first = max(start - self.past, 0)  # the speaker's frames from here on are heard
         missing = self.past - (start - first)  # before the stream began
@@ -110,8 +111,9 @@ class ResponseStream:
         )
         mask = (torch.arange(audio.shape[1], device=audio.device) >= missing)[None]
         cond = self.eps_model.prepare(Condition(audio, speaker, mask=mask, **self.listener))
-        known = torch.cat([self.given[start:], self.given.new_zeros(new, self.given.shape[1])])
-        held = torch.arange(start, end, device=known.device)[:, None] < len(self.given)
+        unknown = self.given_out.new_zeros(new, self.given_out.shape[1])
+        known = torch.cat([self.given_out[start:], unknown])
+        held = torch.arange(start, end, device=known.device)[:, None] < len(self.given_out)
         response = self.diffusion.sample(
             self.eps_model,
             (1, *known.shape),
@@ -125,6 +127,6 @@ class ResponseStream:
             dtype=known.dtype,
         )[0, -new:]
         # the next window starts later: nothing before this one's past is read again
-        self.given = torch.cat([self.given, response])[first:]
+        self.given_out = torch.cat([self.given_out, response])[first:]
         self.audio, self.speaker = self.audio[first:], self.speaker[first:]
         return response

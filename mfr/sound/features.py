@@ -1,8 +1,8 @@
 r"""Sound to 45 acoustic features a frame (Sec. 4.1.3).
 
 Frame i is centred at (i + 1/2)/fps seconds; every feature looks at a window of the continuous sound
-around that moment (mfr/sound/framing.py). Loudness has a file of its own (mfr/sound/loudness.py), and so has
-the vector that the ViCo baseline ships (mfr/sound/legacy.py).
+around that moment (mfr/sound/framing.py). Loudness has a file of its own (mfr/sound/loudness.py),
+and so has the vector that the ViCo baseline ships (mfr/sound/legacy.py).
 """
 
 from dataclasses import dataclass

@@ -78,8 +78,8 @@ def _weighted_energy(sound, channel, starts, ends):
     marks = np.concatenate([starts, ends, np.arange(0, len(samples), CHUNK), [len(samples)]])
     marks, between, first = np.unique(marks), [], 0
     for y in k_filtered(samples, sound.rate):
-        here = marks[np.searchsorted(marks, first) : np.searchsorted(marks, first + len(y))]
-        between.append(np.add.reduceat(y * y, here - first))
+        inside = marks[np.searchsorted(marks, first) : np.searchsorted(marks, first + len(y))]
+        between.append(np.add.reduceat(y * y, inside - first))
         first += len(y)
     upto = np.concatenate([[0.0], np.cumsum(np.concatenate(between), dtype=np.float64)])
     return upto[np.searchsorted(marks, ends)] - upto[np.searchsorted(marks, starts)]
@@ -107,7 +107,7 @@ def _rescale_s(c, ratio):
 
 
 def k_filtered(x, sample_rate):
-    r"""The K-weighted samples of one channel (n,), contiguous, stretch after stretch, in x.dtype."""
+    r"""The K-weighted samples of one contiguous channel (n,), a stretch at a time, in its dtype."""
     forward, into, _, out = (matrix.astype(x.dtype) for matrix in _unrolled(sample_rate, 0))
     pushed = np.concatenate([rows @ into for rows, _ in _chunks(x)])
     states = _states(pushed.astype(np.float64), sample_rate, 1).astype(x.dtype)

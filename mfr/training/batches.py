@@ -29,12 +29,12 @@ class MotionData:
             speaker = to_motion(load_mat(clip.speaker_mat)[0])
             listener = to_motion(load_mat(clip.listener_mat)[0])
             waveform, sample_rate = media.read_sound(clip.audio)
-            heard = int(len(waveform) / sample_rate * FPS + 0.5)
-            lengths = {"speaker": len(speaker), "listener": len(listener), "sound": heard}
+            sound_frames = int(len(waveform) / sample_rate * FPS + 0.5)
+            lengths = {"speaker": len(speaker), "listener": len(listener), "sound": sound_frames}
             length = min(lengths.values())
             if max(lengths.values()) - length > 1:
-                found = ", ".join(f"{name} {frames}" for name, frames in lengths.items())
-                warnings.warn(f"{clip.audio.stem}: {found} frames; cut to {length}", stacklevel=2)
+                listed = ", ".join(f"{name} {frames}" for name, frames in lengths.items())
+                warnings.warn(f"{clip.audio.stem}: {listed} frames; cut to {length}", stacklevel=2)
             features = acoustic_features(waveform, sample_rate, num_frames=length)
             self.audio.append(torch.from_numpy(features))
             self.speaker.append(torch.as_tensor(speaker[:length], dtype=torch.float32))
@@ -113,11 +113,11 @@ class FrameData:
             truth = truth if params is None else to_frame_camera(truth, params)
             pictures, index = some_frames(path, len(truth), per_video)
             motion = to_motion(truth)
-            near = index[:, None] + np.arange(window) - window // 2
+            places = index[:, None] + np.arange(window) - window // 2
             frames.append(torch.from_numpy(pictures))
             coefficients.append(torch.as_tensor(truth[index], dtype=torch.float32))
-            around = motion[near.clip(0, len(motion) - 1)]
-            windows.append(torch.as_tensor(around, dtype=torch.float32))
+            window_motion = motion[places.clip(0, len(motion) - 1)]  # (n, W, 70)
+            windows.append(torch.as_tensor(window_motion, dtype=torch.float32))
             person += [self.people.index(name) if name in self.people else -1] * len(index)
             video += [number] * len(index)
         self.frames, self.coefficients = torch.cat(frames), torch.cat(coefficients)

@@ -87,7 +87,7 @@ def restore(module, state, path):
             if name in state and wanted[name].shape != getattr(state[name], "shape", None)
         ],
     }
-    found = "; ".join(f"{what}: {_some(names)}" for what, names in problems.items() if names)
+    found = "; ".join(f"{what}: {_first_few(names)}" for what, names in problems.items() if names)
     if found:
         raise ValueError(f"{path}: does not fit the network of this version and config ({found})")
     module.load_state_dict(state)
@@ -101,19 +101,19 @@ def begin(module, state, path):
     Raises:
         ValueError: fewer than half of the arrays fit.
     """
-    own = module.state_dict()
+    wanted = module.state_dict()
     shapes = {name: getattr(value, "shape", None) for name, value in state.items()}
-    fits = {name: state[name] for name in own if own[name].shape == shapes.get(name)}
-    if 2 * len(fits) < len(own):
+    fits = {name: state[name] for name in wanted if wanted[name].shape == shapes.get(name)}
+    if 2 * len(fits) < len(wanted):
         raise ValueError(
-            f"{path}: {len(fits)} of {len(own)} arrays fit the network of this "
+            f"{path}: {len(fits)} of {len(wanted)} arrays fit the network of this "
             "version and config; at least half must"
         )
     module.load_state_dict(fits, strict=False)
-    return _some([name for name in own if name not in fits])
+    return _first_few([name for name in wanted if name not in fits])
 
 
-def _some(names, most=3):
+def _first_few(names, most=3):
     """The first few names, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more

@@ -44,8 +44,8 @@ class ReconstructionStage(Stage):
         images, truth = move_camera(images, truth, noise)
         images = augment(images, noise)
         with self.precision():
-            found = self.network(images)
-        return reconstruction_loss(found.float(), truth, self.network.std, self.model)
+            predicted = self.network(images)
+        return reconstruction_loss(predicted.float(), truth, self.network.std, self.model)
 
     def held_out_loss(self, network):
         r"""Error of landmarks on held-out frames as they are [pixels]; of the pose without a model.
@@ -55,11 +55,11 @@ class ReconstructionStage(Stage):
         """
 
         def error(part):
-            found = network(self.held.images(part).to(self.device))
+            predicted = network(self.held.images(part).to(self.device))
             truth = self.held.coefficients[part].to(self.device)
             if self.model is None:
-                return pose_error(found, truth)
-            return landmark_error(found, truth, self.model)
+                return pose_error(predicted, truth)
+            return landmark_error(predicted, truth, self.model)
 
         index = self.chosen_once(len(self.held.frames), self.held_out_frames)
         return mean_over(index, 32, error)

@@ -79,11 +79,11 @@ def _fill(keys, corners, number, first, last, size, count):
     flat = ((a == 0) & (k < 0)).any(1)
     width = torch.where(flat, 0.0, (right - left + 1).clamp(min=0)).long()
     slope = slope.index_select(0, triangle)
-    near = slope[:, 0] * left + slope[:, 1] * line + slope[:, 2]
+    inverse = slope[:, 0] * left + slope[:, 1] * line + slope[:, 2]  # 1 / depth
     start = base.index_select(0, triangle) + down * size + left.long()
     span, along = _spread(width)
-    near, slope = near.index_select(0, span), slope[:, 0].index_select(0, span)
-    depth = 1 / torch.addcmul(near, slope, along.to(x))
+    inverse, slope = inverse.index_select(0, span), slope[:, 0].index_select(0, span)
+    depth = 1 / torch.addcmul(inverse, slope, along.to(x))
     pixel = start.index_select(0, span) + along
     number = number.index_select(0, triangle).index_select(0, span)
     bits = depth.float().view(torch.int32).long().bitwise_left_shift(32).bitwise_or(number)
@@ -114,9 +114,9 @@ def weights(corners, column, row):
     x0, x1, x2 = (corners[:, :, 0] - column[:, None]).unbind(1)
     y0, y1, y2 = (corners[:, :, 1] - row[:, None]).unbind(1)
     flat = torch.stack([x1 * y2 - x2 * y1, x2 * y0 - x0 * y2, x0 * y1 - x1 * y0], 1)
-    near = flat / corners[:, :, 2]
-    total = near.sum(1)
-    return near / total[:, None], flat.sum(1) / total
+    share = flat / corners[:, :, 2]
+    total = share.sum(1)
+    return share / total[:, None], flat.sum(1) / total
 
 
 def smooth_outlines(image, depth, part, nearest, screen, triangles, jump=0.06):
@@ -168,10 +168,11 @@ def _taken(a, b, c, slope, place, empty):
     dx, dy = place
     side = c.add(b, alpha=dy).add_(a, alpha=dx)
     inner = torch.minimum(torch.minimum(side[0], side[1]), side[2]) >= 0
-    near = slope[2].add(slope[1], alpha=dy).add_(slope[0], alpha=dx)  # 1 / depth
-    near = torch.where(inner, near, 0.0).masked_fill_(empty, 1e-6).view(-1, 5)
-    best, which = near[:, 0] + 1e-9, torch.zeros(len(near), dtype=torch.int64, device=a.device)
+    inverse = slope[2].add(slope[1], alpha=dy).add_(slope[0], alpha=dx)  # 1 / depth
+    inverse = torch.where(inner, inverse, 0.0).masked_fill_(empty, 1e-6).view(-1, 5)
+    best = inverse[:, 0] + 1e-9
+    which = torch.zeros(len(inverse), dtype=torch.int64, device=a.device)
     for i in range(1, 5):  # the background is far but everywhere; last resort is the pixel itself
-        better = near[:, i] > best
-        best, which = torch.where(better, near[:, i], best), which.masked_fill_(better, i)
+        better = inverse[:, i] > best
+        best, which = torch.where(better, inverse[:, i], best), which.masked_fill_(better, i)
     return which

@@ -59,16 +59,16 @@ def world_vertices(model, scene, coefficients):
     return torch.cat([moved[:, :count], dressed], 1)
 
 
-def vertex_normals(world, triangles, around):
+def vertex_normals(world, triangles, at_vertex):
     r"""Unit normals, the mean of the triangles that meet at a vertex, weighted by area.
 
-    World (B, V, 3), triangles (F, 3), and which meet where (of triangles_around) -> (B, V, 3).
+    (B, V, 3), triangles (F, 3) -> (B, V, 3); at_vertex as triangles_around gives it.
     """
     frames = len(world)
     flat = world.transpose(0, 1).reshape(world.shape[1], 3 * frames)
     a, b, c = (flat.index_select(0, triangles[:, i]).view(-1, 3) for i in range(3))
     face = torch.linalg.cross(b - a, c - a).view(-1, 3 * frames)
-    total = embedding_bag(around[0], face, around[1], mode="sum").view(-1, frames, 3)
+    total = embedding_bag(at_vertex[0], face, at_vertex[1], mode="sum").view(-1, frames, 3)
     return normalize(total, dim=2).transpose(0, 1)
 
 
@@ -131,7 +131,7 @@ def _checked(model, coefficients):
 
 def _lit(world, scene, coefficients):
     """Light (3), broad gleam and what the sharp gleam grows from, of every vertex (B, V, 5)."""
-    normals = vertex_normals(world, scene.triangles, scene.around)
+    normals = vertex_normals(world, scene.triangles, scene.at_vertex)
     colour = light(normals, coefficients[:, GAMMA])
     broad, sharp = (normals @ normals.new_tensor(LAMPS).T).clamp(min=0).unbind(2)
     return torch.cat([colour, broad[..., None] ** 14, sharp[..., None]], 2)
@@ -194,8 +194,8 @@ def _visible_in(nearest, screen, triangles, batch, place, slack=0.03):
     column, line = place[:, 0].floor().long(), place[:, 1].floor().long()
     inside = (column >= 0) & (column < size) & (line >= 0) & (line < size)
     number = nearest[batch, line.clamp(0, size - 1), column.clamp(0, size - 1)]
-    some = (number - batch * len(triangles)).clamp(min=0)
-    rows = batch[:, None] * screen.shape[1] + triangles[some]
+    candidate = (number - batch * len(triangles)).clamp(min=0)
+    rows = batch[:, None] * screen.shape[1] + triangles[candidate]
     _, depth = weights(pick_rows(screen.flatten(0, 1), rows), place[:, 0], place[:, 1])
     return inside & (number >= 0) & ((depth - place[:, 2]).abs() < slack)
 

@@ -25,7 +25,7 @@ class Scene:
     triangles: torch.Tensor  # (F, 3) int64
     part: torch.Tensor  # (F,) int64
     two_sided: torch.Tensor  # (F,) bool
-    around: tuple  # triangles around each vertex: numbers, first place of each vertex
+    at_vertex: tuple  # triangles that meet at each vertex: numbers, first place of each vertex
     rooms: torch.Tensor  # (5, H, W): RGB, gloss, wet; the skin's room still empty
     background: torch.Tensor  # (3, 256, 256)
     look: object  # the Appearance
