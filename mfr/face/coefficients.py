@@ -1,7 +1,8 @@
 r"""The face as 257 numbers a frame: slices, units, orders, statistics, .mat in and out.
 
 Deep3DFaceRecon's layout. Angles are pitch, yaw, roll in radians; mfr/face/camera.py has their signs
-and turns the numbers into pixels. Functions take numpy arrays or torch tensors and give back the same.
+and turns the numbers into pixels. Functions take numpy arrays or torch tensors and give back the
+same.
 """
 
 import numpy as np
