@@ -195,6 +195,6 @@ def blur_listener(cond, std, generator):
 
 
 def blur(x, std, generator):
-    r"""x + std n, n ~ N(0, I) drawn where the generator is."""
+    r"""x (...) + std n, n ~ N(0, I) drawn where the generator is."""
     noise = torch.randn(x.shape, generator=generator, device=generator.device)
     return x + std * noise.to(x)

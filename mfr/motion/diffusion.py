@@ -146,7 +146,7 @@ class GaussianDiffusion:
         return (x_t - share * eps) / self.at(self.alphas.sqrt(), t, x_t, first=1)
 
     def reverse_steps(self, steps=None, eta=1.0, order=1):
-        r"""The sampler as a list of ReverseStep, t falling, the last one without noise.
+        r"""The sampler as a list of ReverseStep (floats), t falling, the last one without noise.
 
         Affine steps, worked out in float64 before the loop: steps None, Eq. (1)'s chain T..1, which
         does not read eta; else the walk of samplers.ddim_walk.
@@ -224,7 +224,11 @@ class GaussianDiffusion:
         return x if held is None else torch.where(held, known, x)
 
     def at(self, table, t, x, first=0):
-        r"""Entries of a table (T + 1,) at t (B,), in x's dtype, shaped to multiply x (B, ...)."""
+        r"""Entries of a table (T + 1,) at t (B,), in x's dtype, shaped to multiply x (B, ...).
+
+        Raises:
+            ValueError: a t is outside first .. T.
+        """
         if t.device.type == "cpu" and not first <= int(t.min()) <= int(t.max()) <= self.T:
             low, high = int(t.min()), int(t.max())
             raise ValueError(f"t spans {low} .. {high}; allowed: {first} .. T = {self.T}")

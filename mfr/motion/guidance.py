@@ -12,8 +12,8 @@ import torch
 def drop_attitude(cond, share, generator):
     r"""Forget the attitude of some clips, so that guidance has a prediction without it.
 
-    Classifier-free guidance; the paper has none. The clips that are chosen, `share` of them in
-    the mean, get a zero row.
+    Classifier-free guidance; the paper has none. Of the Condition's attitudes (B, 3) those that are
+    chosen, `share` of them in the mean, become zero rows.
 
     Raises:
         ValueError: the share is outside [0, 1].

@@ -43,15 +43,8 @@ def spaced_steps(T, count, power=2.0):
 def ddim_mean(tables, x_t, t, s, eps, eta):
     r"""sqrt(bar_alpha_s) x_0 + sqrt(1 - bar_alpha_s - std^2) eps, x_0 as eps implies it.
 
-    DDIM's mean of x_s given x_t, for any s < t; std is that of ddim_std.
-
-    Args:
-        tables: GaussianDiffusion.
-        x_t: (B, L, D) noisy coefficients.
-        t: (B,) int64 in 1..T [diffusion steps].
-        s: (B,) int64 in 0..T - 1, below t [diffusion steps].
-        eps: (B, L, D) predicted noise.
-        eta: share of the posterior's standard deviation, in [0, 1].
+    DDIM's mean of x_s given x_t (B, L, D), for any s < t, (B,) int64 in 0..T [diffusion steps].
+    std is that of ddim_std, eta its share of the posterior's.
 
     Raises:
         ValueError: t or s is outside the tables.

@@ -62,15 +62,9 @@ def acoustic_features(waveform, sample_rate, num_frames=None, fps=FPS):
     r"""The 45 numbers a frame: MFCC 14, deltas 14, delta-deltas 14, energy, ZCR, loudness.
 
     Paper: Sec. 4.1.3 names them. Ours: all are taken from the mean of the channels, and crossings
-    count per 1/16000 s, so that one sound reads alike at every rate, mono or stereo.
-
-    Args:
-        waveform: (N,) or (N, channels), floats in [-1, 1], or int16, int32, uint8.
-        sample_rate: 8000..192000, whole [Hz].
-        num_frames: L, or None for every frame whose centre lies in the sound, at least one.
-
-    Returns:
-        (L, 45) float32, finite.
+    count per 1/16000 s, so that one sound reads alike at every rate, mono or stereo. Waveform (N,)
+    or (N, channels), floats in [-1, 1] or integers, at 8000..192000 Hz -> (L, 45) float32, finite;
+    num_frames None gives every frame whose centre lies in the sound, at least one.
 
     Raises:
         ValueError: an argument is outside what is allowed; the message names it.
