@@ -336,7 +336,7 @@ def test_stream_keeps_no_more_than_a_window_and_its_past(past):
     for start in range(0, 200, 4):
         live.push(cond.audio[0, start : start + 4], cond.speaker[0, start : start + 4])
         assert len(live.audio) == len(live.speaker) <= past + 11 + 3
-        assert len(live.given) <= past + 11
+        assert len(live.given_out) <= past + 11
     live.flush()
     assert len(live.push(cond.audio[0, :3], cond.speaker[0, :3])) == 3  # a new stream
 
