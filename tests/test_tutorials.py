@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from tutorials import run as command
-from tutorials.page import check_form, check_references, headings, quotation, read_blocks
+from tutorials.page import check_references, headings, quotation, read_blocks
 from tutorials.run import ROOT, chapters, check, check_printed, execute, updated
 
 PAGES = [pytest.param(page, id=page.stem) for page in chapters()]
@@ -135,9 +135,8 @@ def toy(tmp_path):
 
     def write(old="", new=""):
         assert old in CHAPTER
-        text = CHAPTER.replace(old, new, 1) if old else CHAPTER
         page = tmp_path / "tutorials" / "01_halves.md"
-        page.write_text(text + "\nmore\n" * ((170 - text.count("\n")) // 2))
+        page.write_text(CHAPTER.replace(old, new, 1) if old else CHAPTER)
         return page
 
     return write
@@ -215,14 +214,6 @@ def test_broken_chapter_is_found(toy, old, new, message):
     assert re.search(message, problems) or message in problems, problems
 
 
-def test_form_counts_lines(toy):
-    page = toy()
-    page.write_text(page.read_text() + "more\n" * 90)
-    assert "lines; a chapter has 150 to 250" in check_form(page)[0]
-    page.write_text(CHAPTER)
-    assert "lines; a chapter has 150 to 250" in check_form(page)[0]
-
-
 def test_renamed_library_function_breaks_the_chapter(toy):
     page = toy()
     library = page.parents[1] / "mfr" / "toy.py"
@@ -274,7 +265,7 @@ def test_update_mends_outputs_and_quotations_and_nothing_else(toy):
     ]:
         toy(old, new)
         page.write_text(updated(page, execute(page)))
-        assert page.read_text().rstrip("more\n") == good.rstrip("more\n"), (old, new)
+        assert page.read_text() == good, (old, new)
 
 
 def test_update_removes_the_output_of_a_block_that_is_silent_now(toy):
