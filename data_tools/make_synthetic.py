@@ -240,21 +240,14 @@ def make(
 ):
     r"""Make a whole set, or what is missing of it.
 
-    Args:
-        out: folder; new, empty, or of an earlier run with the same settings.
-        size: demo | small | vico | crowd | town.
-        seed: integer >= 0; the same seed gives the same coefficients and sound.
-        videos: False: no videos.
-        randomise: lights, backgrounds, blur, noise and compression that differ by video.
-        workers: processes; None: one a core.
-        report: called with a line of text, now and then.
-        stills: pictures of each video, spread over it from its first frame to its last, written
-            beside the videos or in their place; 0: none.
-        answers: of the listener to each training speech, attitudes drawn anew; those after the
-            first are coefficients and, where there are pictures, a portrait, but no video.
-
-    Returns:
-        The list of Meeting.
+    out: folder; new, empty, or of an earlier run with the same settings; size: demo | small | vico
+    | crowd | town; seed: integer >= 0; the same seed gives the same coefficients and sound; videos:
+    False: no videos; randomise: lights, backgrounds, blur, noise and compression that differ by
+    video; workers: processes; None: one a core; report: called with a line of text, now and then;
+    stills: pictures of each video, spread over it from its first frame to its last, written beside
+    the videos or in their place; 0: none; answers: of the listener to each training speech,
+    attitudes drawn anew; those after the first are coefficients and, where there are pictures, a
+    portrait, but no video -> The list of Meeting.
 
     Raises:
         ValueError: an argument is out of range, or the folder holds something else.

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from data_tools.synthetic.people.face_model import face_model
 from data_tools.synthetic.people.person import sample_person
 from data_tools.synthetic.picture import film
 from data_tools.synthetic.talk.motion import EXPRESSIONS, seat
@@ -42,7 +43,7 @@ def pictures(people, seed):
             rows.append(person.coefficients(motion[None])[0])
         with torch.inference_mode():
             shown = render(
-                film.face_model(),
+                face_model(),
                 torch.as_tensor(np.stack(rows)),
                 film.dressed(person.appearance, look),
             )

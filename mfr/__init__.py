@@ -1,1 +1,1 @@
-r"""MFR-Net: a speaker's video, a portrait and an attitude become videos of the portrait listening."""
+r"""MFR-Net: a speaker's video, a portrait and an attitude become videos of a listener."""

@@ -837,7 +837,7 @@ MUTANTS = {
             (
                 "speaker = self.speaker(cond, driving_mask, generator)",
                 "speaker = self.speaker(cond, driving_mask)",
-                "tests/motion/test_additions.py::test_noise_on_the_speaker_reaches_the_prediction_of_both_models",
+                "tests/motion/test_additions.py::test_noise_on_the_speaker_reaches_both_models",
             ),
             (
                 "time = self.time(t[::K])",
@@ -967,12 +967,12 @@ MUTANTS = {
             (
                 "if self.time:",
                 "if True:",
-                "tests/motion/test_fam.py::test_time_and_attitude_are_only_key_tokens_in_the_literal_preset",
+                "tests/motion/test_fam.py::test_time_and_attitude_modulate_only_where_asked",
             ),
             (
                 "if self.attitude:",
                 "if True:",
-                "tests/motion/test_fam.py::test_time_and_attitude_are_only_key_tokens_in_the_literal_preset",
+                "tests/motion/test_fam.py::test_time_and_attitude_modulate_only_where_asked",
             ),
             (
                 "modulation = modulation + attitude",
@@ -1017,7 +1017,7 @@ MUTANTS = {
             (
                 "features = self.condition(cond, driving_mask, generator, still)",
                 "features = self.condition(cond, driving_mask, None, still)",
-                "tests/motion/test_additions.py::test_noise_on_the_speaker_reaches_the_prediction_of_both_models",
+                "tests/motion/test_additions.py::test_noise_on_the_speaker_reaches_both_models",
             ),
             (
                 "+ each_sample(clip.features, K) + time[:, None]",
@@ -1135,8 +1135,8 @@ MUTANTS = {
                 "test_relief_makes_a_nose_move_more_in_a_turn",
             ),
             (
-                "return coefficients[(torch.arange(length)[:, None] + offsets).clamp(0, length - 1)]",
-                "return coefficients[(torch.arange(length)[:, None] + offsets) % length]",
+                "(torch.arange(length)[:, None] + offsets).clamp(0, length - 1)",
+                "((torch.arange(length)[:, None] + offsets) % length)",
                 "test_windows_repeat_the_ends",
             ),
             (
@@ -1642,7 +1642,7 @@ MUTANTS = {
             (
                 "np.tile(beside, (len(rows[-1]) // len(beside), 1))",
                 "np.repeat(beside, len(rows[-1]) // len(beside), 0)",
-                "tests/evaluation/test_metrics_listening.py::test_paired_frechet_is_that_of_the_columns_side_by_side",
+                "tests/evaluation/test_metrics_listening.py::test_paired_frechet_joins_columns",
             ),
             (
                 "bad = ~np.isfinite(array)",

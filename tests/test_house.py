@@ -64,7 +64,7 @@ BELOW = {
 SKIPPED = {".git", ".venv", "__pycache__", ".pytest_cache", "data", "runs", "out", "weights"}
 # docstring lines, empty ones and tables not counted: at most so many, and no more than the code
 # has, but for short ones; and all of them together against the lines of code
-LINES, SHORT, SHARE = 15, 6, 0.45
+LINES, SHORT, SHARE = 15, 9, 0.4
 ARRAYS = ("mfr/sound/", "mfr/face/", "mfr/motion/", "mfr/render/", "mfr/evaluation/metrics/")
 NO_ARRAYS = (
     "torch.(cuda|device|Generator|is_tensor|no_grad|autocast|load|save)|np.(random|load|save)"
@@ -447,7 +447,7 @@ def test_house_is_read_whole():
 # ---- each law broken once ----
 
 ARGS = 'r"""Act.\n\n    Args:\n        x: a.\n    """'
-LONG = 'r"""Act.\n' + "    more\n" * 6 + '    """'
+LONG = 'r"""Act.\n' + "    more\n" * 9 + '    """'
 BROKEN = [
     (law_docstrings, "mfr/a.py", "def f():\n    pass", "a.py:1: f has no docstring"),
     (law_docstrings, "mfr/a.py", 'def f():\n    """Act."""', 'docstring is not r"""raw"""'),
@@ -512,11 +512,11 @@ BROKEN = [
         'class C:\n    r"""C."""\n    def forward(self, x):\n        r"""x."""\n        return x',
         "C.forward: says no shape",
     ),
-    (law_docstrings, "mfr/a.py", f"def f():\n    {LONG}", "docstring of 7 lines; 6 are allowed"),
+    (law_docstrings, "mfr/a.py", f"def f():\n    {LONG}", "docstring of 10 lines; 9 are allowed"),
     (
         law_docstrings,
         "mfr/a.py",
-        "def f():\n    " + LONG.replace("    more\n", "    more\n" * 3) + "\n    x = 1" * 40,
+        "def f():\n    " + LONG.replace("    more\n", "    more\n" * 2) + "\n    x = 1" * 40,
         "docstring of 19 lines; 15 are allowed",
     ),
     (law_line_length, "mfr/a.py", "x = 1  # " + "x" * 92, "a.py:1: 101 columns"),
@@ -622,7 +622,7 @@ ALLOWED = [
         'class Step:\n    r"""S."""\ndef f(x):\n    r"""A Step."""\n    return Step(x.sum())',
     ),
     (law_docstrings, "mfr/motion/a.py", 'def f(x):\n    r"""Save."""\n    torch.add(x, x)'),
-    (law_docstrings, "mfr/a.py", f"def f():\n    {LONG}" + "\n    x = 1" * 6),
+    (law_docstrings, "mfr/a.py", f"def f():\n    {LONG}" + "\n    x = 1" * 9),
     (law_docstrings, "mfr/a.py", "def f():\n    " + LONG.replace("more", "| a table |")),
     (law_packages, "tests/a.py", "import pytest\nimport numpy as np\nfrom mfr.sound import mfcc"),
     (law_media, "mfr/files/media.py", "import soundfile"),

@@ -1,1 +1,1 @@
-r"""The synthetic world: people, pictures of them, their talk; the one place where truth is known."""
+r"""The synthetic world, where the truth is known: people, pictures of them, their talk."""

@@ -44,15 +44,8 @@ def project(points, angle, trans, focal=FOCAL, centre=(CROP_CENTRE, CROP_CENTRE)
     u grows to the right and v upwards, both from the picture's lower left corner, as in
     Deep3DFaceRecon: a picture of H rows has v in row H - 1 - v.
 
-    Args:
-        points: (B, N, 3) of the face, about 2 units tall.
-        angle: (B, 3) [rad].
-        trans: (B, 3) [units].
-        focal: [pixels].
-        centre: (u, v) of the optical axis [pixels].
-
-    Returns:
-        (B, N, 3): u [pixels], v [pixels], depth in front of the camera [units].
+    Points (B, N, 3) of a face about 2 units tall, angle (B, 3) [rad], trans (B, 3) [units]; focal
+    length and (u, v) of the optical axis [pixels] -> (B, N, 3): u, v [pixels], depth [units].
 
     Raises:
         ValueError: a last axis is not 3 wide.
@@ -120,17 +113,12 @@ def frame_camera(transform_params):
 def to_frame_camera(coeff, transform_params):
     r"""The trans that shows the same picture in the 256x256 frame's own camera.
 
-    Ours: that camera has focal 1015 and looks at (128, 128); instead of zooming, the head moves
-    nearer or farther. Exact for points at the head's depth, to first order for the others: 45
-    pixels off the middle the tip of the nose is off by 5.
+    That camera has focal 1015 and looks at (128, 128); instead of zooming, the head moves nearer or
+    farther. Exact for points at the head's depth, to first order for the others: 45 pixels off the
+    middle the tip of the nose is off by 5.
 
-    Args:
-        coeff: (..., D) fitted to the 224 crop; the last three are trans, as in all 257 and in the
-            70 that move.
-        transform_params: (5,) or (..., 5).
-
-    Returns:
-        (..., D), trans alone changed.
+    coeff (..., D) is fitted to the 224 crop and ends in trans, as all 257 and the 70 that move do;
+    transform_params (5,) or (..., 5) -> (..., D), trans alone changed.
 
     Raises:
         ValueError: coeff has fewer than 3 numbers, the params are not 5 wide, or a scale is not

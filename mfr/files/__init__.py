@@ -1,1 +1,1 @@
-r"""Where data come from and go to: the ViCo folder, video, sound and pictures, files written whole."""
+r"""Where data come from and go to: the ViCo folder, video and sound, files written whole."""

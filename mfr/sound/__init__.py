@@ -4,7 +4,13 @@ r"""Sec. 4.1.3: a waveform becomes 45 numbers a frame.
 `legacy` is the ViCo baseline's vector, for people who hold its files.
 """
 
-from mfr.sound.features import acoustic_features, delta, mfcc, rms_energy, zero_crossing_rate
+from mfr.sound.features import (
+    acoustic_features,
+    delta,
+    mfcc,
+    rms_energy,
+    zero_crossing_rate,
+)
 from mfr.sound.loudness import loudness as loudness
 
 __all__ = [

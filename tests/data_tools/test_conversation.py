@@ -13,7 +13,11 @@ import pytest
 
 from data_tools.synthetic.people.person import ID_STD
 from data_tools.synthetic.talk import conversation, motion
-from data_tools.synthetic.talk.conversation import RESPONSES, oracle_densities, sample_listener
+from data_tools.synthetic.talk.conversation import (
+    RESPONSES,
+    oracle_densities,
+    sample_listener,
+)
 from data_tools.synthetic.talk.motion import COLUMN, Style
 from data_tools.synthetic.talk.phonetics import sample_voice
 from data_tools.synthetic.talk.speech import Track, synthesize_speech

@@ -26,6 +26,7 @@ from PIL import Image
 from data_tools import inspect_data, make_synthetic
 from data_tools.make_synthetic import make
 from data_tools.synthetic import dataset
+from data_tools.synthetic.people.face_model import face_model
 from data_tools.synthetic.people.person import sample_person
 from data_tools.synthetic.picture import film, sheet
 from data_tools.synthetic.talk import conversation
@@ -116,7 +117,7 @@ def test_the_face_model_of_the_folder_is_the_one_that_was_drawn(demo):
 
     model = read_model(demo / "face_model.mat")
     row = torch.from_numpy(load_mat(read_clips(demo, videos=False)[0].listener_mat)[0][:3])
-    drawn = landmarks(film.face_model(), row)
+    drawn = landmarks(face_model(), row)
     found = landmark_places(model, row)
     torch.testing.assert_close(found[..., 0] + 16, drawn[..., 0], rtol=0, atol=1e-3)
     torch.testing.assert_close(240 - found[..., 1], drawn[..., 1], rtol=0, atol=1e-3)

@@ -24,7 +24,7 @@ from data_tools.synthetic.picture.rasterizer import (
     vertex_normals,
     world_vertices,
 )
-from data_tools.synthetic.picture.scene import triangles_around
+from data_tools.synthetic.picture.scene import scene_of, triangles_around
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def test_mask_and_depth_match_the_slow_loop(model, person):
     coefficients = rows(person, 1, 3)
     size = 23
     drawn = render(model, coefficients, person, size)
-    scene = model.scene(person)
+    scene = scene_of(model, person)
     screen = project(world_vertices(model, scene, coefficients), size)[0].double().numpy()
     triangles = scene.triangles.numpy()
     nearest, depth, _ = slow_render(screen, triangles, scene.two_sided.numpy(), size)
@@ -164,7 +164,7 @@ def test_motion_is_the_finite_difference_of_projected_points(person):
     source, target = rows(person, 2, 6).double().split(1)
     size = 64
     flow, valid = motion(model, source, target, person, size)
-    scene = model.scene(person)
+    scene = scene_of(model, person)
     worlds = [world_vertices(model, scene, c)[0] for c in (source, target)]
     screen = project(worlds[1][None], size)
     nearest = visible_triangles(screen, scene.triangles, scene.two_sided, size)[0]
@@ -219,7 +219,7 @@ def test_no_hole_inside_the_face(model, seed):
 
 def test_hair_is_rigid_and_the_torso_follows_softly(person):
     model = FaceModel(dtype=torch.float64)
-    scene = model.scene(person)
+    scene = scene_of(model, person)
     at_rest = torch.as_tensor(person.coefficients(person.neutral_motion())).double()
     turned = at_rest.clone()
     turned[0, 224:227] = torch.tensor([0.2, -0.3, 0.1])
@@ -239,7 +239,7 @@ def test_hair_is_rigid_and_the_torso_follows_softly(person):
 
 
 def test_open_jaw_shows_the_mouth_and_shut_lids_hide_the_eyes(model, person):
-    scene = model.scene(person)
+    scene = scene_of(model, person)
     frames = np.repeat(person.neutral_motion(), 3, 0)
     frames[:, 3:15] = 0
     frames[1, 3 + EXPRESSIONS["jaw_open"]] = 1

@@ -16,7 +16,13 @@ import pytest
 from scipy import stats
 
 from data_tools.user_study.study import build, find_trials, main, write_page
-from data_tools.user_study.tally import by_person, place_bias, read_answers, tally_files, wilson
+from data_tools.user_study.tally import (
+    by_person,
+    place_bias,
+    read_answers,
+    tally_files,
+    wilson,
+)
 from data_tools.user_study.videos import choose
 
 METHODS = ("methodalpha", "methodbeta", "methodgamma")

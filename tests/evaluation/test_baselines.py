@@ -13,7 +13,12 @@ import torch
 from mfr.config import COEFFICIENT_DIM
 from mfr.evaluation.methods import baselines, recurrent, training
 from mfr.evaluation.methods.baselines import DEFAULTS, Baseline, BaselineConfig
-from mfr.evaluation.methods.method import find_methods, freeze, to_and_fro, trivial_methods
+from mfr.evaluation.methods.method import (
+    find_methods,
+    freeze,
+    to_and_fro,
+    trivial_methods,
+)
 from mfr.evaluation.methods.sequences import Stack, dropout, initialise
 from mfr.motion.condition import Condition
 

@@ -43,7 +43,7 @@ def test_frechet_per_clip_is_another_larger_number():
     assert per_clip > 5 * pooled  # 10 times the frames, a tenth of the bias
 
 
-def test_paired_frechet_is_that_of_the_columns_side_by_side():
+def test_paired_frechet_joins_columns():
     generated, real = clips_of((5, 11), 3), clips_of((5, 11), 3, seed=1)
     speaker = clips_of((5, 11), 2, seed=2)
     both = [

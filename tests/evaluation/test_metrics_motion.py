@@ -7,7 +7,12 @@ form for Gaussians and the inequality that makes it proper, planted jumps.
 import numpy as np
 import pytest
 
-from mfr.evaluation.metrics import diversity_samples, energy_score, feature_distance, seam_ratios
+from mfr.evaluation.metrics import (
+    diversity_samples,
+    energy_score,
+    feature_distance,
+    seam_ratios,
+)
 
 
 def test_fd_of_a_constant_shift():

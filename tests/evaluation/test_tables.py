@@ -25,7 +25,14 @@ from mfr.evaluation.scoring.judges import Judges, load_hopenet, load_inception
 from mfr.evaluation.scoring.scores import NAN, Scored, Value
 from mfr.evaluation.tables import aims, images, printed, report
 from mfr.evaluation.tables.motion import table_1, table_4, table_ours
-from mfr.evaluation.tables.writing import Column, Row, Table, best_cells, to_csv, to_markdown
+from mfr.evaluation.tables.writing import (
+    Column,
+    Row,
+    Table,
+    best_cells,
+    to_csv,
+    to_markdown,
+)
 
 
 @pytest.fixture

@@ -57,12 +57,12 @@ def coefficients(generator):
 @pytest.fixture(scope="module")
 def synthetic(tmp_path_factory):
     """The synthetic world's model, through the file, and the world's own."""
+    from data_tools.synthetic.people.face_model import face_model
     from data_tools.synthetic.people.model_file import write_model
-    from data_tools.synthetic.picture import film
 
     path = tmp_path_factory.mktemp("model") / "face_model.mat"
     write_model(path)
-    return read_model(path), film.face_model()
+    return read_model(path), face_model()
 
 
 # ---- the file ----

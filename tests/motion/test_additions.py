@@ -86,7 +86,7 @@ def test_speaker_is_a_few_normalised_features_blurred_only_while_training(genera
     assert torch.equal(whole(cond, None, generator), whole.frames(joined))  # all 115, no noise
 
 
-def test_noise_on_the_speaker_reaches_the_prediction_of_both_models(generator):
+def test_noise_on_the_speaker_reaches_both_models(generator):
     x_t, t, cond = draw(9, B, L, 70), torch.tensor([3, 41]), condition()
     for config in (SMALL, CONCAT):
         model = random_model(config)

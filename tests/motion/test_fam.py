@@ -268,7 +268,7 @@ def test_speaker_and_latent_frames_share_their_positions(batch):
 
 
 @pytest.mark.parametrize("name", ["time", "attitude"])
-def test_time_and_attitude_are_only_key_tokens_in_the_literal_preset(name, batch):
+def test_time_and_attitude_modulate_only_where_asked(name, batch):
     x_t, t, cond = batch
     other = {
         "time": (x_t, t + 1, cond),

@@ -3,7 +3,13 @@ r"""Neck, clothes and glasses."""
 import numpy as np
 
 from data_tools.synthetic.people.atlas import to_atlas
-from data_tools.synthetic.people.parts import CLOTH, GLASSES, NECK, Block, grid_triangles
+from data_tools.synthetic.people.parts import (
+    CLOTH,
+    GLASSES,
+    NECK,
+    Block,
+    grid_triangles,
+)
 from data_tools.synthetic.people.surface import EYE, step
 
 

@@ -9,6 +9,8 @@ Ours: every number comes from the formulas of surface.py, modes.py,
 expressions.py, parts.py and textures.py.
 """
 
+import functools
+
 import numpy as np
 import torch
 
@@ -18,9 +20,8 @@ from data_tools.synthetic.people.landmarks import landmark_vertices
 from data_tools.synthetic.people.person import Appearance, Person, sample_person
 from data_tools.synthetic.people.skin_mesh import build_skin
 from data_tools.synthetic.people.textures import SkinPalette
-from data_tools.synthetic.picture.scene import Scene, build_scene
 
-__all__ = ["EXPRESSIONS", "Appearance", "FaceModel", "Person", "Scene", "sample_person"]
+__all__ = ["EXPRESSIONS", "Appearance", "FaceModel", "Person", "sample_person"]
 
 FOCAL = 1015.0  # [pixels] at the 224 crop and at the 256 frame
 CAMERA_Z = 10.0  # [dm]
@@ -32,13 +33,14 @@ FOLLOW = 0.55  # share of its motion that the torso makes
 
 
 class FaceModel:
-    r"""The linear model's arrays and the scenes of the people already dressed.
+    r"""The linear model's arrays.
 
     Attributes:
         mean (V, 3), id_basis (V, 3, 80), exp_basis (V, 3, 64): the head without hair.
         basis (V, 3, 144): both bases side by side.
         blocks: the head's surface, piece by piece, see parts.py.
         landmark_index (68,): vertices in the iBUG order.
+        scenes: what pictures keep of the people already dressed (picture/scene.py).
 
     Args:
         device: where its tensors live and pictures are drawn.
@@ -56,7 +58,7 @@ class FaceModel:
         self.blocks = [b for b, _, _ in blocks]
         self.landmark_index = torch.as_tensor(landmark_vertices(skin), device=self.device)
         self.palette = SkinPalette()
-        self._scenes = {}
+        self.scenes = {}
 
     def _tensor(self, values):
         return torch.as_tensor(np.asarray(values), dtype=self.dtype, device=self.device)
@@ -84,24 +86,11 @@ class FaceModel:
         """
         return self.palette.albedo(tex)
 
-    def scene(self, person):
-        r"""The person's whole surface, textures and background; kept for the next call.
 
-        Args:
-            person: a Person, an Appearance or an Appearance's dict.
-
-        Returns:
-            A Scene.
-        """
-        appearance = getattr(person, "appearance", person)
-        if isinstance(appearance, dict):
-            appearance = Appearance.from_dict(appearance)
-        key = repr(appearance)
-        if key not in self._scenes:
-            if len(self._scenes) >= 8:
-                self._scenes.pop(next(iter(self._scenes)))
-            self._scenes[key] = build_scene(self, appearance)
-        return self._scenes[key]
+@functools.cache
+def face_model():
+    r"""The FaceModel on the CPU, built once a process."""
+    return FaceModel()
 
 
 def rotation(angle):

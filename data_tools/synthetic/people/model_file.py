@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from torch.nn.functional import grid_sample
 
+from data_tools.synthetic.people.face_model import face_model
 from data_tools.synthetic.people.skin_mesh import build_skin
 from data_tools.synthetic.people.surface import DISC
-from data_tools.synthetic.picture import film
 from mfr.face.matfile import write_mat
 
 
@@ -16,7 +16,7 @@ def write_model(path):
     Args:
         path: .mat; the same bytes every time.
     """
-    model, skin = film.face_model(), build_skin()
+    model, skin = face_model(), build_skin()
     count = len(skin.xyz)  # the model's first points are the skin's
     albedo = point_albedo(model, skin.u)
     write_mat(

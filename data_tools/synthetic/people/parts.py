@@ -9,7 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from data_tools.synthetic.people.atlas import to_atlas
-from data_tools.synthetic.people.surface import EYE, EYE_RADIUS, EYE_Z, MOUTH_Y, gauss, step
+from data_tools.synthetic.people.surface import (
+    EYE,
+    EYE_RADIUS,
+    EYE_Z,
+    MOUTH_Y,
+    gauss,
+    step,
+)
 
 SKIN, EYES, MOUTH, EAR, HAIR, NECK, CLOTH, GLASSES = range(8)  # part numbers
 FACE_PARTS = (SKIN, EYES, MOUTH)

@@ -47,16 +47,8 @@ def gauss(value, centre, width):
 def bump(x, y, x0, y0, width_x, width_y):
     r"""A Gaussian hill of height 1 over the rest plane.
 
-    Args:
-        x: array, or |x| for a mirrored pair of hills.
-        y: array like x.
-        x0: middle.
-        y0: middle.
-        width_x: standard deviation.
-        width_y: standard deviation.
-
-    Returns:
-        An array like x.
+    x and y are arrays alike, or |x| for a mirrored pair of hills; (x0, y0) is the middle, the
+    widths are standard deviations.
     """
     return gauss(x, x0, width_x) * gauss(y, y0, width_y)
 

@@ -1,6 +1,5 @@
 r"""Coefficients become video frames, seen by a clean camera or by one of many bad ones."""
 
-import functools
 import io
 from dataclasses import dataclass, replace
 
@@ -8,6 +7,7 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from data_tools.synthetic.people.face_model import face_model
 from data_tools.synthetic.people.person import BACKGROUNDS, PATTERNS
 
 BATCH = 6  # frames rendered at once
@@ -48,14 +48,6 @@ def sample_look(rng):
         noise=float(rng.uniform(0, 0.04) * (rng.random() < 0.7)),
         quality=int(rng.integers(25, 91) if rng.random() < 0.5 else 0),
     )
-
-
-@functools.cache
-def face_model():
-    r"""The FaceModel on the CPU, built once a process."""
-    from data_tools.synthetic.people.face_model import FaceModel
-
-    return FaceModel()
 
 
 def frames(person, coefficients, size=256, look=None):

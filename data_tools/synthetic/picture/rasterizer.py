@@ -10,14 +10,21 @@ import torch
 from torch.nn.functional import embedding_bag, grid_sample, interpolate, normalize
 
 from data_tools.synthetic.people import parts
-from data_tools.synthetic.people.face_model import FOLLOW, GAMMA, NECK_JOINT, TEX, project, to_world
+from data_tools.synthetic.people.face_model import (
+    FOLLOW,
+    GAMMA,
+    NECK_JOINT,
+    TEX,
+    project,
+    to_world,
+)
 from data_tools.synthetic.picture.coverage import (
     pick_rows,
     smooth_outlines,
     visible_triangles,
     weights,
 )
-from data_tools.synthetic.picture.scene import atlas
+from data_tools.synthetic.picture.scene import atlas, scene_of
 from mfr.face.morphable import light
 
 GLEAM = (0.5, 0.9)  # strength of the broad gleam of skin and hair and of the sharp one of eyes
@@ -81,7 +88,7 @@ def render(model, coefficients, person, size=256):
         ValueError: coefficients are not (B, 257).
     """
     coefficients = _checked(model, coefficients)
-    scene = model.scene(person)
+    scene = scene_of(model, person)
     chunk = CPU_CHUNK if model.device.type == "cpu" else GPU_CHUNK
     pieces = [_render(model, scene, piece, size) for piece in coefficients.split(chunk)]
     return Rendering(*(torch.cat(channel) for channel in zip(*pieces)))
@@ -170,7 +177,7 @@ def motion(model, source, target, person, size=256):
     Raises:
         ValueError: source or target is not (B, 257).
     """
-    scene = model.scene(person)
+    scene = scene_of(model, person)
     worlds = [world_vertices(model, scene, _checked(model, v)) for v in (source, target)]
     screens = [project(world, size) for world in worlds]
     seen = [visible_triangles(s, scene.triangles, scene.two_sided, size) for s in screens]

@@ -10,6 +10,7 @@ from data_tools.synthetic.people.atlas import ROOMS
 from data_tools.synthetic.people.hair import hair_blocks
 from data_tools.synthetic.people.modes import identity_modes
 from data_tools.synthetic.people.paint import paint_rooms
+from data_tools.synthetic.people.person import Appearance
 from data_tools.synthetic.people.skin_paint import paint_skin
 from data_tools.synthetic.picture.backdrop import background
 
@@ -30,6 +31,22 @@ class Scene:
     background: torch.Tensor  # (3, 256, 256)
     look: object  # the Appearance
     atlases: dict  # finished textures by the bytes of tex
+
+
+def scene_of(model, person):
+    r"""The person's whole surface, textures and background as a Scene; kept for the next call.
+
+    `person` is a Person, an Appearance or an Appearance's dict.
+    """
+    appearance = getattr(person, "appearance", person)
+    if isinstance(appearance, dict):
+        appearance = Appearance.from_dict(appearance)
+    key = repr(appearance)
+    if key not in model.scenes:
+        if len(model.scenes) >= 8:
+            model.scenes.pop(next(iter(model.scenes)))
+        model.scenes[key] = build_scene(model, appearance)
+    return model.scenes[key]
 
 
 def build_scene(model, look):

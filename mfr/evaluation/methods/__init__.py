@@ -6,7 +6,12 @@ MFR-Net itself read from runs, and the renderers that turn any of their motions 
 
 from mfr.evaluation.methods.background import with_repair
 from mfr.evaluation.methods.method import Method, find_methods, trivial_methods
-from mfr.evaluation.methods.painters import Painter, find_painters, to_images, windows_at
+from mfr.evaluation.methods.painters import (
+    Painter,
+    find_painters,
+    to_images,
+    windows_at,
+)
 
 __all__ = [
     "Method",

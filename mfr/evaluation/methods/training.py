@@ -14,7 +14,13 @@ from pathlib import Path
 
 import torch
 
-from mfr.evaluation.methods.baselines import DEFAULTS, Baseline, BaselineConfig, load, save
+from mfr.evaluation.methods.baselines import (
+    DEFAULTS,
+    Baseline,
+    BaselineConfig,
+    load,
+    save,
+)
 from mfr.evaluation.methods.sequences import initialise
 from mfr.face.coefficients import Statistics
 from mfr.files.vico import held_out, read_clips

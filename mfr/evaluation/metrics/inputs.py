@@ -11,8 +11,7 @@ RANGE_SLACK = 1e-3  # images may leave [0, 1] by the rounding of a blend
 
 
 def to_array(name, value):
-    r"""A float64 array of a numpy array, torch tensor or nested sequence; `name` is for the
-    message.
+    r"""A float64 array (...) of a numpy array, torch tensor or nested sequence.
 
     Raises:
         ValueError: not numbers, or some of them are not finite.

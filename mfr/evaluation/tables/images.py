@@ -13,7 +13,13 @@ import torch
 from mfr.evaluation import metrics
 from mfr.evaluation.methods import to_images, windows_at
 from mfr.evaluation.scoring.judges import features
-from mfr.evaluation.scoring.scores import NAN, Value, over_clips, over_samples, standard_error
+from mfr.evaluation.scoring.scores import (
+    NAN,
+    Value,
+    over_clips,
+    over_samples,
+    standard_error,
+)
 from mfr.evaluation.tables import printed
 from mfr.evaluation.tables.writing import Column, Row, Table
 from mfr.face.coefficients import load_mat, to_motion

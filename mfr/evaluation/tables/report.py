@@ -14,7 +14,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mfr.evaluation import figures
-from mfr.evaluation.methods import find_methods, find_painters, trivial_methods, with_repair
+from mfr.evaluation.methods import (
+    find_methods,
+    find_painters,
+    trivial_methods,
+    with_repair,
+)
 from mfr.evaluation.scoring import (
     ORACLE,
     Drawn,
