@@ -224,7 +224,7 @@ class Take(NamedTuple):
     speaker: np.ndarray  # float32 (L, 257)
     listener: np.ndarray
     rest: np.ndarray  # (70,) of the listener
-    acts: list  # of conversation.Act
+    plan: conversation.Plan  # of the listener
 
 
 def play(meeting, seed, randomise=False):
@@ -247,8 +247,8 @@ def play(meeting, seed, randomise=False):
     )
     speaker_rest = motion.seat(streams[1], speaker.exp_neutral)
     speaking = speaker_motion(said, motion.personal_style(speaker.id), streams[2], speaker_rest)
-    heard, rest, acts = listen(meeting, seed, said.track, gamma)
-    return Take(said, speaker.coefficients(speaking), heard, rest, acts)
+    heard, rest, plan = listen(meeting, seed, said.track, gamma)
+    return Take(said, speaker.coefficients(speaking), heard, rest, plan)
 
 
 def listen(meeting, seed, track, gamma=None):
@@ -261,15 +261,15 @@ def listen(meeting, seed, track, gamma=None):
         gamma: (27,) light on the listener, or None for the person's own.
 
     Returns:
-        (float32 (L, 257), rest (70,), list of Act).
+        (float32 (L, 257), rest (70,), conversation.Plan).
     """
     streams, listener = _streams(meeting, seed), person(seed, meeting.listener)
     listener.gamma = listener.gamma if gamma is None else gamma
     rest = motion.seat(streams[3], listener.exp_neutral)
     style = motion.personal_style(listener.id)
-    acts = conversation.sample_responses(track, meeting.attitude, style, streams[4])
-    heard = conversation.act_out(acts, meeting.frames, style, streams[5], rest)
-    return listener.coefficients(heard), rest, acts
+    plan = conversation.sample_plan(track, meeting.attitude, style, streams[4])
+    heard = conversation.act_out(plan, meeting.frames, style, streams[5], rest)
+    return listener.coefficients(heard), rest, plan
 
 
 def _streams(meeting, seed):
@@ -294,7 +294,8 @@ def truth(meeting, take):
         **asdict(meeting),
         "track": take.speech.track.to_dict(),
         "rest": np.round(take.rest, 6).tolist(),
-        "responses": conversation.acts_to_dicts(take.acts),
+        "states": conversation.to_dicts(take.plan.miens),
+        "responses": conversation.to_dicts(take.plan.acts),
     }
 
 
@@ -305,7 +306,7 @@ class Truth(NamedTuple):
     track: speech.Track
     identity: np.ndarray  # (80,) of the listener
     rest: np.ndarray  # (70,)
-    acts: list  # of conversation.Act: what the listener on disk did
+    plan: conversation.Plan  # what the listener on disk did
 
 
 def read_truth(folder, audio):
@@ -333,7 +334,11 @@ def read_truth(folder, audio):
         speech.Track.from_dict(values["track"]),
         np.asarray(listener["id"]),
         np.asarray(values["rest"]),
-        [conversation.Act(**act) for act in values["responses"]],
+        conversation.Plan(
+            values["attitude"],
+            [conversation.Mien(**row) for row in values["states"]],
+            [conversation.Act(**row) for row in values["responses"]],
+        ),
     )
 
 
