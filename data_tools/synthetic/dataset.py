@@ -16,6 +16,8 @@ from data_tools.synthetic.talk.phonetics import sample_voice
 from data_tools.synthetic.talk.speaker import speaker_motion
 from mfr.config import ATTITUDES, FPS
 
+PORTRAIT_ONLY = ("motion",)  # sizes that come without videos
+
 SHARES = (0.5, 0.3, 0.2)  # positive, neutral, negative: about ViCo's
 
 
@@ -35,6 +37,7 @@ class Size(NamedTuple):
     clips: dict  # by split
     frames: tuple  # fewest and most of a clip
     high_rate: float  # share of recordings at 44.1 kHz, the others are at 16 kHz
+    audience: int = 1  # different listeners who answer one training speech
 
 
 SIZES = {
@@ -60,6 +63,16 @@ SIZES = {
         (90, 120),
         0,
     ),
+    # many listeners and several answers of each, for what a face says about how its owner moves;
+    # coefficients, sound and one portrait of everybody who listens
+    "motion": Size(
+        Group(3072, 3072, 512),
+        Group(64, 48, 48),
+        {"train": 1024, "test": 48, "ood": 48},
+        (180, 240),
+        0,
+        audience=12,
+    ),
 }
 
 
@@ -74,7 +87,8 @@ class Meeting:
     split: str
     frames: int
     sample_rate: int
-    answer: int = 0  # > 0: another answer of the same listener to the same speech
+    answer: int = 0  # > 0: another answer to the same speech
+    seat: int = 0  # > 0: by another listener, who sits elsewhere
 
     @property
     def audio(self):
@@ -113,7 +127,7 @@ def plan(size, seed):
     people of the unseen group.
 
     Args:
-        size: demo | small | vico | crowd | town.
+        size: of SIZES.
         seed: integer >= 0.
 
     Returns:
@@ -164,6 +178,51 @@ def more_answers(meeting, seed, answers):
     ]
 
 
+def audiences(size, seed):
+    r"""Who else answers each training speech, where a speech has several listeners.
+
+    Everybody who listens answers equally often.
+
+    Args:
+        size: of SIZES.
+        seed: of the world.
+
+    Returns:
+        dict: index of the first listener's Meeting -> list of Meeting.
+    """
+    world, rng = SIZES[size], np.random.default_rng([seed, 6])
+    if world.audience == 1:
+        return {}
+    first = [meeting for meeting in plan(size, seed) if meeting.split == "train"]
+    more = world.audience - 1
+    again = np.bincount([m.listener for m in first], minlength=world.known.listeners)
+    rounds = -(-(len(first) * world.audience) // world.known.listeners)
+    seats = np.repeat(np.arange(world.known.listeners), rounds - again)
+    rows = rng.permutation(seats)[: len(first) * more].reshape(len(first), more)
+    _apart(rows, [(m.listener, m.speaker) for m in first])
+    names = iter(_attitudes(rows.size, rng, 0))
+    return {
+        meeting.index: [
+            replace(meeting, listener=int(who), attitude=next(names), answer=k, seat=k)
+            for k, who in enumerate(row, 1)
+        ]
+        for meeting, row in zip(first, rows)
+    }
+
+
+def _apart(rows, taken):
+    r"""Swap people between rows until nobody meets himself or is in a row twice, in place."""
+    for place, others in enumerate(taken):
+        for k in range(rows.shape[1]):
+            step = 0
+            while rows[place, k] in (*others, *rows[place, :k], *rows[place, k + 1 :]):
+                step += 1
+                other, column = (place + step) % len(rows), k
+                one, two = rows[place, k], rows[other, column]
+                if one not in (*taken[other], *rows[other]) and two not in (*others, *rows[place]):
+                    rows[place, k], rows[other, column] = two, one
+
+
 def _pairs(group, count, rng):
     r"""`count` pairs of two different people, everybody as often as everybody else."""
     rounds = -(-count // min(group.listeners, group.speakers))
@@ -202,6 +261,21 @@ def person(seed, number):
         A Person.
     """
     return sample_person(np.random.default_rng([seed, 1, number]))
+
+
+def portrait(seed, number):
+    r"""Person `number` at rest, as a portrait shows him.
+
+    Args:
+        seed: integer >= 0.
+        number: integer >= 0.
+
+    Returns:
+        (Person, float32 (70,) pose and expression).
+    """
+    who = person(seed, number)
+    seat = motion.seat(np.random.default_rng([seed, 7, number]), who.exp_neutral)
+    return who, seat.astype(np.float32)
 
 
 def voice(seed, number):
@@ -273,10 +347,12 @@ def listen(meeting, seed, track, gamma=None):
 
 
 def _streams(meeting, seed):
-    """A generator for each part of a meeting; only what is answered differs by answer."""
+    """A generator for each part of a meeting; only the answer and its seat differ by answer."""
     parts = [[seed, 3, meeting.index, part] for part in range(7)]
     if meeting.answer:
         parts[4:6] = [[*part, meeting.answer] for part in parts[4:6]]
+    if meeting.seat:
+        parts[3] = [*parts[3], meeting.seat]
     return [np.random.default_rng(part) for part in parts]
 
 
@@ -346,7 +422,7 @@ def describe_people(size, seed):
     r"""Everybody of a set: style, voice, face, for people.json.
 
     Args:
-        size: demo | small | vico | crowd | town.
+        size: of SIZES.
         seed: of the world.
 
     Returns:
