@@ -190,16 +190,17 @@ def audiences(size, seed):
     Returns:
         dict: index of the first listener's Meeting -> list of Meeting.
     """
+    first = [meeting for meeting in plan(size, seed) if meeting.split == "train"]
     world, rng = SIZES[size], np.random.default_rng([seed, 6])
     if world.audience == 1:
         return {}
-    first = [meeting for meeting in plan(size, seed) if meeting.split == "train"]
     more = world.audience - 1
     again = np.bincount([m.listener for m in first], minlength=world.known.listeners)
     rounds = -(-(len(first) * world.audience) // world.known.listeners)
     seats = np.repeat(np.arange(world.known.listeners), rounds - again)
-    rows = rng.permutation(seats)[: len(first) * more].reshape(len(first), more)
-    _apart(rows, [(m.listener, m.speaker) for m in first])
+    taken, rows = [(m.listener, m.speaker) for m in first], None
+    while rows is None:
+        rows = _apart(rng.permutation(seats)[: len(first) * more].reshape(-1, more), taken)
     names = iter(_attitudes(rows.size, rng, 0))
     return {
         meeting.index: [
@@ -211,16 +212,20 @@ def audiences(size, seed):
 
 
 def _apart(rows, taken):
-    r"""Swap people between rows until nobody meets himself or is in a row twice, in place."""
-    for place, others in enumerate(taken):
-        for k in range(rows.shape[1]):
-            step = 0
-            while rows[place, k] in (*others, *rows[place, :k], *rows[place, k + 1 :]):
-                step += 1
-                other, column = (place + step) % len(rows), k
-                one, two = rows[place, k], rows[other, column]
-                if one not in (*taken[other], *rows[other]) and two not in (*others, *rows[place]):
-                    rows[place, k], rows[other, column] = two, one
+    r"""Swap people between rows until nobody is in a row twice or meets himself; None: no way."""
+    cells = list(np.ndindex(rows.shape))
+    for at, (place, k) in enumerate(cells):
+        others = [*taken[place], *np.delete(rows[place], k)]
+        if rows[place, k] not in others:
+            continue
+        for other, column in cells[at + 1 :] + cells[:at]:
+            away = [*taken[other], *np.delete(rows[other], column)]
+            if rows[place, k] not in away and rows[other, column] not in others:
+                break
+        else:
+            return None
+        rows[place, k], rows[other, column] = rows[other, column], rows[place, k]
+    return rows
 
 
 def _pairs(group, count, rng):
