@@ -11,37 +11,37 @@ from data_tools.synthetic.talk import motion
 from data_tools.synthetic.talk.motion import COLUMN, FPS
 
 SLOW = {  # sd of the slow sway of a person with liveliness 1 [rad, exp or trans units]
-    "pitch": 0.013,
-    "yaw": 0.014,
-    "roll": 0.011,
-    "sideways": 0.02,
-    "upwards": 0.025,
-    "lean": 0.06,
+    "pitch": 0.016,
+    "yaw": 0.017,
+    "roll": 0.014,
+    "sideways": 0.025,
+    "upwards": 0.035,
+    "lean": 0.085,
     "lids_close": 0.03,
     "gaze_x": 0.0,
     "gaze_y": 0.0,
 }
 SLOW_OTHER = 0.035  # of every other direction of expression
-SLOW_TIME = 22  # time constant of each of the two filters [frames]
-QUICK = {"pitch": 0.0045, "yaw": 0.0045, "roll": 0.0035, "lean": 0.008}
-QUICK_TIME = 3
+SLOW_TIME = 28  # time constant of each of the two filters [frames]
+QUICK = {"pitch": 0.0075, "yaw": 0.0075, "roll": 0.006, "lean": 0.008}
+QUICK_TIME = 3.2
 
 BREATH_RATE = 0.25  # [Hz]; times the root of the person's tempo
 BREATH = {"pitch": 0.004, "upwards": 0.012, "lean": 0.012}  # times liveliness
 
-POSTURE_RATE = 0.13  # moves to a new seat [1/s]
+POSTURE_RATE = 0.16  # moves to a new seat [1/s]
 POSTURE_FRAMES = (25, 60)  # how long one takes
 POSTURE = {  # sd of the seats about the first one, times liveliness
-    "pitch": 0.015,
-    "yaw": 0.022,
-    "roll": 0.018,
-    "sideways": 0.03,
-    "upwards": 0.03,
-    "lean": 0.09,
+    "pitch": 0.02,
+    "yaw": 0.028,
+    "roll": 0.022,
+    "sideways": 0.04,
+    "upwards": 0.05,
+    "lean": 0.13,
 }
 
-BLINK_RATE = 0.3  # a second, once the rest of 18 frames after a blink is over
-BLINK_DEPTH = (0.6, 1.0)  # many blinks do not close the eye
+BLINK_RATE = 0.35  # a second, once the rest of 18 frames after a blink is over
+BLINK_DEPTH = (0.4, 0.95)  # many blinks do not close the eye
 MICRO_RATE, MICRO = 1.2, 0.02  # of the small jumps of a fixation [1/s], their sd
 JUMP_FRAMES = 2  # a saccade lasts some 50 ms
 HEAD_FOLLOWS = {"yaw": ("gaze_x", 0.06), "pitch": ("gaze_y", -0.05)}
