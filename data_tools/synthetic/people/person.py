@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
+from data_tools.synthetic.people.calm import calm
+
 HAIR_STYLES = ("bald", "buzz", "short", "side", "fringe", "curly", "bob", "long", "wavy", "bun")
 BEARDS = ("none", "stubble", "moustache", "goatee", "full")
 GLASSES_STYLES = ("none", "round", "rectangular", "large")
@@ -161,9 +163,9 @@ def sample_person(rng):
     identity[10] += -0.5 if woman else 0.4  # brow ridge
     identity[17] += 0.35 if woman else -0.2  # eye size
     exp_neutral = np.zeros(64)
-    exp_neutral[:12] = [0, 0.12, 0.03, 0.05, 0.05, 0.08, 0.0, 0.05, 0.0, 0, 0, 0.03]
-    exp_neutral[:12] *= rng.uniform(-0.5, 1.5, 12)
-    exp_neutral[12:] = 0.08 * rng.standard_normal(52)
+    exp_neutral[:12] = [0, 0.14, 0.0, 0.04, 0.0, 0.12, 0.0, 0.04, 0.0, 0, 0, 0.03]
+    exp_neutral[:12] *= rng.uniform(0.2, 1.5, 12)
+    identity, exp_neutral[12:] = calm(identity, 0.08 * rng.standard_normal(52))
     return Person(
         identity.astype(np.float32),
         tex.astype(np.float32),
