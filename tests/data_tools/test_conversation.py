@@ -10,7 +10,7 @@ from dataclasses import astuple, replace
 import numpy as np
 import pytest
 
-from data_tools.synthetic.people.person import ID_STD
+from data_tools.synthetic.people.person import ID_STD, STYLE_SHAPE, sample_person
 from data_tools.synthetic.talk import conversation, life, motion
 from data_tools.synthetic.talk.conversation import (
     RESPONSES,
@@ -314,12 +314,21 @@ def test_traits_are_independent_and_come_from_six_coefficients():
     correlation = np.corrcoef(traits.T)[np.triu_indices(6, 1)]
     assert np.abs(correlation).max() < 5 / np.sqrt(2000)
     changed = faces[0].copy()
-    changed[6:] = 0
+    changed[np.delete(np.arange(80), STYLE_SHAPE)] = 0
     assert motion.personal_style(changed) == motion.personal_style(faces[0])
-    for index in range(6):
+    for index in STYLE_SHAPE:
         changed = faces[0].copy()
         changed[index] += 0.3
         assert motion.personal_style(changed) != motion.personal_style(faces[0])
+
+
+def test_synthetic_people_have_the_whole_spread_of_style():
+    people = [sample_person(np.random.default_rng([8, k])).id for k in range(600)]
+    traits = np.log([astuple(motion.personal_style(face)) for face in people])
+    spreads = np.array([0.25, 0.35, 0.30, 0.18, 0.22, 0.30])
+    z = np.random.default_rng(0).standard_normal(100_000)
+    share = (2 * np.tanh(z / 2)).std()  # tanh keeps 0.78 of the spread
+    np.testing.assert_allclose(traits.std(0), share * spreads, rtol=0.15)
 
 
 # ---- drift, blinks, neck ----

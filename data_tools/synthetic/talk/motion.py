@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.signal import lfilter
 
-from data_tools.synthetic.people.person import ID_STD
+from data_tools.synthetic.people.person import STYLE_SHAPE, STYLE_STD
 
 FPS = 30
 EXPRESSIONS = (
@@ -54,28 +54,28 @@ class Style:
 
 
 def personal_style(identity):
-    r"""trait_k = exp(spread_k 2 tanh(z_k / 2)), z = Q identity[:6] / 0.6, Q orthonormal.
+    r"""trait_k = exp(spread_k 2 tanh(z_k / 2)), z = Q identity[STYLE_SHAPE] / 0.78, Q orthonormal.
 
-    Ours: the six leading shape coefficients fix the style, so it can be read off the face, and
-    people who look alike move alike. Q is the cosine basis, which mixes all six.
+    Six shape coefficients that a portrait shows well fix the style, so it can be read off the face,
+    and people who look alike move alike. Q is the cosine basis, which mixes all six.
 
     Args:
-        identity: (80,) shape coefficients; those of a synthetic person have sd 0.6.
+        identity: (80,) shape coefficients; a synthetic person's six have sd 0.78.
 
     Returns:
         A Style.
 
     Raises:
-        ValueError: fewer than six numbers, or one that is not finite.
+        ValueError: not 80 numbers, or one that is not finite.
     """
     identity = np.asarray(identity, float).ravel()
-    if len(identity) < len(TRAITS) or not np.isfinite(identity).all():
+    if len(identity) != 80 or not np.isfinite(identity).all():
         raise ValueError(f"identity has {len(identity)} numbers; 80 finite ones are needed")
     n = len(TRAITS)
     row, column = np.arange(n)[:, None], np.arange(n)[None]
     basis = np.cos(np.pi * (column + 0.5) * row / n) * np.sqrt(2 / n)
     basis[0] /= np.sqrt(2)
-    z = basis @ identity[:n] / ID_STD
+    z = basis @ identity[list(STYLE_SHAPE)] / STYLE_STD
     z = _TRAIT_LIMIT * np.tanh(z / _TRAIT_LIMIT)
     return Style(*np.exp(z * _TRAIT_SPREAD).tolist())
 
