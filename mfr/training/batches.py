@@ -16,23 +16,6 @@ from mfr.motion.model import one_hot
 from mfr.sound.features import acoustic_features
 
 
-# Several listeners may answer one speech, in rows that follow one another: it is read once, and
-# their rows share its memory.
-@lru_cache(maxsize=2)
-def _sound_of(path):
-    return media.read_sound(path)
-
-
-@lru_cache(maxsize=2)
-def _features_of(path, length):
-    return torch.from_numpy(acoustic_features(*_sound_of(path), num_frames=length))
-
-
-@lru_cache(maxsize=2)
-def _motion_of(path):
-    return torch.as_tensor(to_motion(load_mat(path)[0]), dtype=torch.float32)
-
-
 class MotionData:
     r"""Every frame of every clip as numbers, in memory; windows are drawn from it.
 
@@ -43,17 +26,23 @@ class MotionData:
 
     def __init__(self, clips):
         self.clips, self.audio, self.speaker, self.listener = clips, [], [], []
+        # Several listeners may answer one speech, in rows that follow one another: it is read
+        # once, and their rows share its memory.
+        motion_of, sound_of = lru_cache(2)(_motion_of), lru_cache(2)(media.read_sound)
+        features_of = lru_cache(2)(
+            lambda path, length: torch.from_numpy(acoustic_features(*sound_of(path), length))
+        )
         for clip in clips:
-            speaker = _motion_of(clip.speaker_mat)
+            speaker = motion_of(clip.speaker_mat)
             listener = to_motion(load_mat(clip.listener_mat)[0])
-            waveform, sample_rate = _sound_of(clip.audio)
+            waveform, sample_rate = sound_of(clip.audio)
             sound_frames = int(len(waveform) / sample_rate * FPS + 0.5)
             lengths = {"speaker": len(speaker), "listener": len(listener), "sound": sound_frames}
             length = min(lengths.values())
             if max(lengths.values()) - length > 1:
                 listed = ", ".join(f"{name} {frames}" for name, frames in lengths.items())
                 warnings.warn(f"{clip.audio.stem}: {listed} frames; cut to {length}", stacklevel=2)
-            self.audio.append(_features_of(clip.audio, length))
+            self.audio.append(features_of(clip.audio, length))
             self.speaker.append(speaker[:length])
             self.listener.append(torch.as_tensor(listener[:length], dtype=torch.float32))
         self.attitude = one_hot([clip.attitude for clip in clips])
@@ -96,6 +85,10 @@ class MotionData:
             mask=(frames >= 0) & (frames < lengths),
         )
         return listener, condition
+
+
+def _motion_of(path):
+    return torch.as_tensor(to_motion(load_mat(path)[0]), dtype=torch.float32)
 
 
 def _cut(x, start, length):

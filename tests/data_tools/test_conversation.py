@@ -23,6 +23,7 @@ from data_tools.synthetic.talk.motion import COLUMN, Style
 from data_tools.synthetic.talk.phonetics import sample_voice
 from data_tools.synthetic.talk.speech import Track, synthesize_speech
 from mfr.config import ATTITUDES
+from mfr.face.camera import rotation_matrix
 
 PLAIN = Style(1, 1, 1, 1, 1, 1)
 STILL = replace(PLAIN, liveliness=0.0)
@@ -485,8 +486,6 @@ def test_head_and_lids_follow_the_eyes():
 
 def test_neck_moves_the_head_as_a_turn_about_a_point_below_and_behind():
     """To first order, (R - 1) (0, 0.6, 0.45) with the rotation of mfr.face.camera."""
-    from mfr.face.coefficients import rotation_matrix
-
     angle = 1e-4 * np.random.default_rng(0).standard_normal((5, 3))
     moved = np.zeros((5, 70))
     moved[:, :3] = angle + 0.1
