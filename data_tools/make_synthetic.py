@@ -32,8 +32,8 @@ from mfr.files.whole import atomic, command
 SETTINGS = "synthetic.json"
 # transform_params of every frame, as mfr.face.camera has them, without waiting for torch to load
 FRAME_PARAMS = (IMAGE_SIZE, IMAGE_SIZE, 1, IMAGE_SIZE / 2, IMAGE_SIZE / 2)
-FORMAT = 1  # grows when the same seed no longer gives the same numbers
-FOLDERS = ("videos", "audios", "recons", "truth", "stills")
+FORMAT = 2  # grows when the same seed no longer gives the same numbers
+FOLDERS = ("videos", "audios", "recons", "truth", "stills", "portraits")
 
 
 class Order(NamedTuple):
@@ -46,6 +46,7 @@ class Order(NamedTuple):
     randomise: bool
     meeting: dataset.Meeting
     others: tuple = ()  # Meetings: further answers to the same speech
+    portraits: tuple = ()  # numbers of the listeners who are painted along with this clip
 
 
 def files_of(order):
@@ -55,7 +56,7 @@ def files_of(order):
         order: Order.
 
     Returns:
-        dict: (what, role or the Meeting of a further answer) -> Path.
+        dict: (what, role, Meeting of a further answer or number of a person) -> Path.
     """
     meeting, out = order.meeting, order.out
     files = {
@@ -71,7 +72,9 @@ def files_of(order):
     for other in order.others:
         files["coefficients", other] = out / "recons" / f"{other.video('listener')}.mat"
         if order.videos or order.stills:
-            files["portrait", other] = out / "stills" / other.video("listener")
+            files["still", other] = out / "stills" / other.video("listener")
+    for number in order.portraits:
+        files["portrait", number] = out / "portraits" / f"{number}.jpg"
     return files
 
 
@@ -98,6 +101,9 @@ def make_clip(order):
             params = np.tile(np.float32(FRAME_PARAMS), (len(coeff), 1))
             write_mat(path, {"coeff": coeff, "transform_params": params})
         elif what == "portrait":
+            _portrait(path, order.seed, role)
+            rendered += 1
+        elif what == "still":
             if alone is None:  # all answers begin with the same frame
                 alone = _frames(order, "listener", np.asarray(take.listener[:1], np.float32))
                 alone, rendered = next(iter(alone)), rendered + 1
@@ -113,7 +119,7 @@ def _coefficients(order, take, role):
     r"""(L, 257) of the speaker, the listener, or a further answer, which is a Meeting."""
     if isinstance(role, str):
         return getattr(take, role)
-    gamma = take.listener[0, 227:254]  # the light of the first answer
+    gamma = None if role.seat else take.listener[0, 227:254]  # the light of the first answer
     return dataset.listen(role, order.seed, take.speech.track, gamma)[0]
 
 
@@ -137,6 +143,18 @@ def wav_bytes(waveform, sample_rate):
     file = io.BytesIO()
     wavfile.write(file, sample_rate, np.round(waveform * 32767).astype("<i2"))
     return file.getvalue()
+
+
+def _portrait(path, seed, number):
+    r"""Somebody at rest, as he sits on his first day."""
+    from PIL import Image
+
+    from data_tools.synthetic.picture import film
+
+    person, rest = dataset.portrait(seed, number)
+    (frame,) = film.frames(person, person.coefficients(rest[None]))
+    with atomic(path) as temporary:
+        Image.fromarray(frame).save(temporary, "JPEG", quality=95, subsampling=0)
 
 
 def _film(path, order, role, coefficients):
@@ -240,14 +258,16 @@ def make(
 ):
     r"""Make a whole set, or what is missing of it.
 
-    out: folder; new, empty, or of an earlier run with the same settings; size: demo | small | vico
-    | crowd | town; seed: integer >= 0; the same seed gives the same coefficients and sound; videos:
-    False: no videos; randomise: lights, backgrounds, blur, noise and compression that differ by
-    video; workers: processes; None: one a core; report: called with a line of text, now and then;
-    stills: pictures of each video, spread over it from its first frame to its last, written beside
-    the videos or in their place; 0: none; answers: of the listener to each training speech,
-    attitudes drawn anew; those after the first are coefficients and, where there are pictures, a
-    portrait, but no video -> The list of Meeting.
+    The same seed gives the same coefficients and sound. `stills` pictures of each video are spread
+    over it from its first frame to its last, beside the videos or in their place. `answers` are of
+    the listener to each training speech, attitudes drawn anew; those after the first are
+    coefficients and, where there are pictures, a portrait. `motion` and `hall` come without videos,
+    with one portrait of every listener.
+
+    Args:
+        out: folder; new, empty, or of an earlier run with the same settings.
+        size: of dataset.SIZES.
+        report: called with a line of text, now and then.
 
     Raises:
         ValueError: an argument is out of range, or the folder holds something else.
@@ -265,10 +285,23 @@ def make(
         raise ValueError(f"--answers {answers}: allowed: 1 and more")
     settings = {"format": FORMAT, "size": size, "seed": seed, "randomise": bool(randomise)}
     settings |= {"answers": answers} if answers > 1 else {}  # older sets have no such word
-    orders = []
+    if size in dataset.PORTRAIT_ONLY:
+        if stills or answers > 1:
+            raise ValueError(f"--size {size}: has neither stills nor further answers of its own")
+        videos = False
+    orders, audiences = [], dataset.audiences(size, seed)
+    painted = set()
     for meeting in dataset.plan(size, seed):
-        others = tuple(dataset.more_answers(meeting, seed, answers))
-        orders.append(Order(out, seed, videos, stills, randomise, meeting, others))
+        others = (
+            *dataset.more_answers(meeting, seed, answers),
+            *audiences.get(meeting.index, ()),
+        )
+        new = ()
+        if size in dataset.PORTRAIT_ONLY:
+            here = dict.fromkeys(one.listener for one in (meeting, *others))
+            new = tuple(number for number in here if number not in painted)
+            painted |= set(new)
+        orders.append(Order(out, seed, videos, stills, randomise, meeting, others, new))
     meetings = [meeting for order in orders for meeting in (order.meeting, *order.others)]
     prepare_folder(out, settings)
     todo = [order for order in orders if not all(p.exists() for p in files_of(order).values())]
@@ -463,7 +496,8 @@ def _make_and_tell(arguments):
         "\n" * live + f"done     {out}: {len(meetings)} clips, {frames} frames, "
         f"{time.monotonic() - began:.0f} s"
     )
-    stages = "motion" if arguments.no_video and not arguments.stills else "all"
+    portraits = arguments.size in dataset.PORTRAIT_ONLY
+    stages = "motion" if portraits or arguments.no_video and not arguments.stills else "all"
     print(f"next     python train_mfr.py {stages} --data {out}")
 
 

@@ -2032,7 +2032,7 @@ MUTANTS = {
         "tests/evaluation/test_tables.py",
         [
             (
-                "(motion - motion.mean(1, keepdim=True))",
+                "(motion - reference[:, None])",
                 "motion",
                 "test_classifier_learns_what_can_be_told_and_ignores_rest",
             ),

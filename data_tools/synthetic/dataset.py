@@ -16,6 +16,8 @@ from data_tools.synthetic.talk.phonetics import sample_voice
 from data_tools.synthetic.talk.speaker import speaker_motion
 from mfr.config import ATTITUDES, FPS
 
+PORTRAIT_ONLY = ("motion", "hall")  # sizes that come without videos
+
 SHARES = (0.5, 0.3, 0.2)  # positive, neutral, negative: about ViCo's
 
 
@@ -35,6 +37,7 @@ class Size(NamedTuple):
     clips: dict  # by split
     frames: tuple  # fewest and most of a clip
     high_rate: float  # share of recordings at 44.1 kHz, the others are at 16 kHz
+    audience: int = 1  # different listeners who answer one training speech
 
 
 SIZES = {
@@ -60,6 +63,25 @@ SIZES = {
         (90, 120),
         0,
     ),
+    # many listeners and several answers of each, for what a face says about how its owner moves;
+    # coefficients, sound and one portrait of everybody who listens
+    "motion": Size(
+        Group(3072, 3072, 512),
+        Group(64, 48, 48),
+        {"train": 1024, "test": 48, "ood": 48},
+        (180, 240),
+        0,
+        audience=12,
+    ),
+    # a quarter of it, made in minutes: what the bundled motion learns from
+    "hall": Size(
+        Group(768, 768, 256),
+        Group(64, 40, 40),
+        {"train": 768, "test": 40, "ood": 40},
+        (180, 240),
+        0,
+        audience=6,
+    ),
 }
 
 
@@ -74,7 +96,8 @@ class Meeting:
     split: str
     frames: int
     sample_rate: int
-    answer: int = 0  # > 0: another answer of the same listener to the same speech
+    answer: int = 0  # > 0: another answer to the same speech
+    seat: int = 0  # > 0: by another listener, who sits elsewhere
 
     @property
     def audio(self):
@@ -113,7 +136,7 @@ def plan(size, seed):
     people of the unseen group.
 
     Args:
-        size: demo | small | vico | crowd | town.
+        size: of SIZES.
         seed: integer >= 0.
 
     Returns:
@@ -164,6 +187,56 @@ def more_answers(meeting, seed, answers):
     ]
 
 
+def audiences(size, seed):
+    r"""Who else answers each training speech, where a speech has several listeners.
+
+    Everybody who listens answers equally often.
+
+    Args:
+        size: of SIZES.
+        seed: of the world.
+
+    Returns:
+        dict: index of the first listener's Meeting -> list of Meeting.
+    """
+    first = [meeting for meeting in plan(size, seed) if meeting.split == "train"]
+    world, rng = SIZES[size], np.random.default_rng([seed, 6])
+    if world.audience == 1:
+        return {}
+    more = world.audience - 1
+    again = np.bincount([m.listener for m in first], minlength=world.known.listeners)
+    rounds = -(-(len(first) * world.audience) // world.known.listeners)
+    seats = np.repeat(np.arange(world.known.listeners), rounds - again)
+    taken, rows = [(m.listener, m.speaker) for m in first], None
+    while rows is None:
+        rows = _apart(rng.permutation(seats)[: len(first) * more].reshape(-1, more), taken)
+    names = iter(_attitudes(rows.size, rng, 0))
+    return {
+        meeting.index: [
+            replace(meeting, listener=int(who), attitude=next(names), answer=k, seat=k)
+            for k, who in enumerate(row, 1)
+        ]
+        for meeting, row in zip(first, rows)
+    }
+
+
+def _apart(rows, taken):
+    r"""Swap people between rows until nobody is in a row twice or meets himself; None: no way."""
+    cells = list(np.ndindex(rows.shape))
+    for at, (place, k) in enumerate(cells):
+        others = [*taken[place], *np.delete(rows[place], k)]
+        if rows[place, k] not in others:
+            continue
+        for other, column in cells[at + 1 :] + cells[:at]:
+            away = [*taken[other], *np.delete(rows[other], column)]
+            if rows[place, k] not in away and rows[other, column] not in others:
+                break
+        else:
+            return None
+        rows[place, k], rows[other, column] = rows[other, column], rows[place, k]
+    return rows
+
+
 def _pairs(group, count, rng):
     r"""`count` pairs of two different people, everybody as often as everybody else."""
     rounds = -(-count // min(group.listeners, group.speakers))
@@ -204,6 +277,21 @@ def person(seed, number):
     return sample_person(np.random.default_rng([seed, 1, number]))
 
 
+def portrait(seed, number):
+    r"""Person `number` at rest, as a portrait shows him.
+
+    Args:
+        seed: integer >= 0.
+        number: integer >= 0.
+
+    Returns:
+        (Person, float32 (70,) pose and expression).
+    """
+    who = person(seed, number)
+    seat = motion.seat(np.random.default_rng([seed, 7, number]), who.exp_neutral)
+    return who, seat.astype(np.float32)
+
+
 def voice(seed, number):
     r"""The voice of person `number`.
 
@@ -224,7 +312,7 @@ class Take(NamedTuple):
     speaker: np.ndarray  # float32 (L, 257)
     listener: np.ndarray
     rest: np.ndarray  # (70,) of the listener
-    acts: list  # of conversation.Act
+    plan: conversation.Plan  # of the listener
 
 
 def play(meeting, seed, randomise=False):
@@ -247,8 +335,8 @@ def play(meeting, seed, randomise=False):
     )
     speaker_rest = motion.seat(streams[1], speaker.exp_neutral)
     speaking = speaker_motion(said, motion.personal_style(speaker.id), streams[2], speaker_rest)
-    heard, rest, acts = listen(meeting, seed, said.track, gamma)
-    return Take(said, speaker.coefficients(speaking), heard, rest, acts)
+    heard, rest, plan = listen(meeting, seed, said.track, gamma)
+    return Take(said, speaker.coefficients(speaking), heard, rest, plan)
 
 
 def listen(meeting, seed, track, gamma=None):
@@ -261,22 +349,24 @@ def listen(meeting, seed, track, gamma=None):
         gamma: (27,) light on the listener, or None for the person's own.
 
     Returns:
-        (float32 (L, 257), rest (70,), list of Act).
+        (float32 (L, 257), rest (70,), conversation.Plan).
     """
     streams, listener = _streams(meeting, seed), person(seed, meeting.listener)
     listener.gamma = listener.gamma if gamma is None else gamma
     rest = motion.seat(streams[3], listener.exp_neutral)
     style = motion.personal_style(listener.id)
-    acts = conversation.sample_responses(track, meeting.attitude, style, streams[4])
-    heard = conversation.act_out(acts, meeting.frames, style, streams[5], rest)
-    return listener.coefficients(heard), rest, acts
+    plan = conversation.sample_plan(track, meeting.attitude, style, streams[4])
+    heard = conversation.act_out(plan, meeting.frames, style, streams[5], rest)
+    return listener.coefficients(heard), rest, plan
 
 
 def _streams(meeting, seed):
-    """A generator for each part of a meeting; only what is answered differs by answer."""
+    """A generator for each part of a meeting; only the answer and its seat differ by answer."""
     parts = [[seed, 3, meeting.index, part] for part in range(7)]
     if meeting.answer:
         parts[4:6] = [[*part, meeting.answer] for part in parts[4:6]]
+    if meeting.seat:
+        parts[3] = [*parts[3], meeting.seat]
     return [np.random.default_rng(part) for part in parts]
 
 
@@ -294,7 +384,8 @@ def truth(meeting, take):
         **asdict(meeting),
         "track": take.speech.track.to_dict(),
         "rest": np.round(take.rest, 6).tolist(),
-        "responses": conversation.acts_to_dicts(take.acts),
+        "states": conversation.to_dicts(take.plan.miens),
+        "responses": conversation.to_dicts(take.plan.acts),
     }
 
 
@@ -305,7 +396,7 @@ class Truth(NamedTuple):
     track: speech.Track
     identity: np.ndarray  # (80,) of the listener
     rest: np.ndarray  # (70,)
-    acts: list  # of conversation.Act: what the listener on disk did
+    plan: conversation.Plan  # what the listener on disk did
 
 
 def read_truth(folder, audio):
@@ -333,7 +424,11 @@ def read_truth(folder, audio):
         speech.Track.from_dict(values["track"]),
         np.asarray(listener["id"]),
         np.asarray(values["rest"]),
-        [conversation.Act(**act) for act in values["responses"]],
+        conversation.Plan(
+            values["attitude"],
+            [conversation.Mien(**row) for row in values["states"]],
+            [conversation.Act(**row) for row in values["responses"]],
+        ),
     )
 
 
@@ -341,7 +436,7 @@ def describe_people(size, seed):
     r"""Everybody of a set: style, voice, face, for people.json.
 
     Args:
-        size: demo | small | vico | crowd | town.
+        size: of SIZES.
         seed: of the world.
 
     Returns:

@@ -1,9 +1,10 @@
 r"""The ViCo-layout dataset: who listened to whom, and where the files are.
 
 A folder holds `RLD_data.csv` (one row a pair), `videos/`, `audios/` and `recons/`. Where
-`stills/NAME/FRAME.jpg` shows some frames of a video, they are read in its place. The challenge
-release (`train.csv` with uuids, no attitude) is read too. Columns are found by name, because the
-public files do not agree on their order.
+`stills/NAME/FRAME.jpg` shows some frames of a video, they are read in its place; where
+`portraits/LISTENER_ID.jpg` shows the listener, a row may do without videos, which is enough for
+the motion. The challenge release (`train.csv` with uuids, no attitude) is read too. Columns are
+found by name, because the public files do not agree on their order.
 """
 
 import csv
@@ -131,7 +132,7 @@ def _clip(table, number, attitude, split, people, names, videos):
         speaker_mat=folder / "recons" / f"{speaker}.mat",
     )
     needed = [clip.audio, clip.listener_mat, clip.speaker_mat]
-    if videos:
+    if videos and not _portrait_file(clip).exists():
         needed += [path for path in (clip.listener, clip.speaker) if not stills_of(path)]
     for path in needed:
         existing(path, f"{table}, row {number}:")
@@ -163,12 +164,24 @@ def stills_of(video):
     return {int(path.stem): path for path in sorted(folder.glob("[0-9]*.jpg"))}
 
 
+def _portrait_file(clip):
+    return clip.listener.parent.parent / "portraits" / f"{clip.listener_id}.jpg"
+
+
+def portrait_path(clip):
+    r"""The file that shows I_l: a still, a portrait of the listener, or else the video."""
+    stills, portrait = stills_of(clip.listener), _portrait_file(clip)
+    if stills:
+        return next(iter(stills.values()))
+    return portrait if portrait.exists() else clip.listener
+
+
 def portrait_of(clip):
     r"""The listener's picture I_l, uint8 (256, 256, 3): the first frame of the video."""
-    stills = stills_of(clip.listener)
-    if stills:
-        return media.read_image(next(iter(stills.values())))
-    frames = media.stream_video(clip.listener)
+    path = portrait_path(clip)
+    if path != clip.listener:
+        return media.read_image(path)
+    frames = media.stream_video(path)
     first = next(frames).copy()
     frames.close()
     return first

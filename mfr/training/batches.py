@@ -1,6 +1,7 @@
 r"""What training draws from: windows of motion and single frames, all in memory."""
 
 import warnings
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -25,19 +26,24 @@ class MotionData:
 
     def __init__(self, clips):
         self.clips, self.audio, self.speaker, self.listener = clips, [], [], []
+        # Several listeners may answer one speech, in rows that follow one another: it is read
+        # once, and their rows share its memory.
+        motion_of, sound_of = lru_cache(2)(_motion_of), lru_cache(2)(media.read_sound)
+        features_of = lru_cache(2)(
+            lambda path, length: torch.from_numpy(acoustic_features(*sound_of(path), length))
+        )
         for clip in clips:
-            speaker = to_motion(load_mat(clip.speaker_mat)[0])
+            speaker = motion_of(clip.speaker_mat)
             listener = to_motion(load_mat(clip.listener_mat)[0])
-            waveform, sample_rate = media.read_sound(clip.audio)
+            waveform, sample_rate = sound_of(clip.audio)
             sound_frames = int(len(waveform) / sample_rate * FPS + 0.5)
             lengths = {"speaker": len(speaker), "listener": len(listener), "sound": sound_frames}
             length = min(lengths.values())
             if max(lengths.values()) - length > 1:
                 listed = ", ".join(f"{name} {frames}" for name, frames in lengths.items())
                 warnings.warn(f"{clip.audio.stem}: {listed} frames; cut to {length}", stacklevel=2)
-            features = acoustic_features(waveform, sample_rate, num_frames=length)
-            self.audio.append(torch.from_numpy(features))
-            self.speaker.append(torch.as_tensor(speaker[:length], dtype=torch.float32))
+            self.audio.append(features_of(clip.audio, length))
+            self.speaker.append(speaker[:length])
             self.listener.append(torch.as_tensor(listener[:length], dtype=torch.float32))
         self.attitude = one_hot([clip.attitude for clip in clips])
         self.identity = None
@@ -79,6 +85,10 @@ class MotionData:
             mask=(frames >= 0) & (frames < lengths),
         )
         return listener, condition
+
+
+def _motion_of(path):
+    return torch.as_tensor(to_motion(load_mat(path)[0]), dtype=torch.float32)
 
 
 def _cut(x, start, length):

@@ -3,7 +3,7 @@ r"""Training the diffusion model: Eq. 3 on windows of the listeners' motion."""
 import torch
 from torch import nn
 
-from mfr.files.vico import portrait_of
+from mfr.files.vico import portrait_of, portrait_path
 from mfr.motion.model import MotionModel
 from mfr.training.batches import MotionData
 from mfr.training.identity import frozen_identity
@@ -70,10 +70,10 @@ class MotionStage(Stage):
 
 def portraits_to_vectors(V, clips, device):
     r"""V(I_l) of every clip's listener, (N, identity_dim) on the CPU. Paper: Sec. 3.2."""
-    known = {}
-    for clip in clips:
-        if clip.listener not in known:
+    known, paths = {}, [portrait_path(clip) for clip in clips]
+    for clip, path in zip(clips, paths):
+        if path not in known:
             picture = torch.from_numpy(portrait_of(clip).copy()).permute(2, 0, 1)[None]
             with torch.no_grad():
-                known[clip.listener] = V(picture.to(device).float() / 255).cpu()
-    return torch.cat([known[clip.listener] for clip in clips])
+                known[path] = V(picture.to(device).float() / 255).cpu()
+    return torch.cat([known[path] for path in paths])

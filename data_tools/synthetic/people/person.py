@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
+from data_tools.synthetic.people.calm import calm
+
 HAIR_STYLES = ("bald", "buzz", "short", "side", "fringe", "curly", "bob", "long", "wavy", "bun")
 BEARDS = ("none", "stubble", "moustache", "goatee", "full")
 GLASSES_STYLES = ("none", "round", "rectangular", "large")
@@ -14,6 +16,10 @@ BACKGROUNDS = ("gradient", "wall", "office", "window", "bookshelf", "outdoors")
 GAMMA_MEAN = (-0.079, -0.074, 0.106, -0.009, 0.010, 0.010, 0.023, 0.005, 0.013)
 GAMMA_STD = (0.184, 0.079, 0.170, 0.054, 0.020, 0.042, 0.106, 0.040, 0.042)
 ID_STD = 0.6
+# width of the head, length of the face and of the chin, distance and height of the eyes, length of
+# the nose: what a portrait shows best. They say how somebody moves, and differ more than the rest.
+STYLE_SHAPE = (0, 1, 3, 15, 16, 24)
+STYLE_STD = 0.78
 TEX_STD = 0.9
 HAIR_COLOURS = np.array(
     [
@@ -153,6 +159,7 @@ def sample_person(rng):
     woman = rng.random() < 0.5
     age = rng.beta(1.4, 2.4)
     identity = ID_STD * rng.standard_normal(80)
+    identity[list(STYLE_SHAPE)] *= STYLE_STD / ID_STD
     tex = TEX_STD * rng.standard_normal(80)
     tex[0] = rng.choice([-0.9, -0.2, 0.5, 1.5], p=[0.42, 0.26, 0.16, 0.16])  # melanin
     tex[8] = abs(tex[8]) - 0.3  # freckles are darker than the skin
@@ -161,9 +168,9 @@ def sample_person(rng):
     identity[10] += -0.5 if woman else 0.4  # brow ridge
     identity[17] += 0.35 if woman else -0.2  # eye size
     exp_neutral = np.zeros(64)
-    exp_neutral[:12] = [0, 0.12, 0.03, 0.05, 0.05, 0.08, 0.0, 0.05, 0.0, 0, 0, 0.03]
-    exp_neutral[:12] *= rng.uniform(-0.5, 1.5, 12)
-    exp_neutral[12:] = 0.08 * rng.standard_normal(52)
+    exp_neutral[:12] = [0, 0.14, 0.0, 0.04, 0.0, 0.12, 0.0, 0.04, 0.0, 0, 0, 0.03]
+    exp_neutral[:12] *= rng.uniform(0.2, 1.5, 12)
+    identity, exp_neutral[12:] = calm(identity, 0.08 * rng.standard_normal(52))
     return Person(
         identity.astype(np.float32),
         tex.astype(np.float32),

@@ -14,26 +14,7 @@ from data_tools.synthetic.people.surface import (
     mouth_line,
     step,
 )
-from data_tools.synthetic.people.textures import SIDE
-
-
-def occlusion(palette):
-    r"""How much sky each texel of the skin sees, by hand: sockets, nose, lips, chin, neck.
-
-    Args:
-        palette: a SkinPalette.
-
-    Returns:
-        (512, 512) in (0, 1].
-    """
-    x, y, s, z = palette.x, palette.y, np.abs(palette.x), palette.xyz[..., 2]
-    dx, dy = s - EYE[0], y - EYE[1]
-    dark = 0.22 * bump(s, y, 0.20, 0.15, 0.07, 0.06) + 0.10 * bump(dx, dy, 0, 0.07, 0.13, 0.035)
-    dark += 0.35 * bump(s, y, 0.06, -0.305, 0.06, 0.022)
-    dark += 0.10 * bump(s, y, 0.150, -0.26, 0.025, 0.035)
-    dark += 0.16 * bump(x, y, 0, -0.655, 0.12, 0.028)
-    dark += 0.45 * step(y, -0.86, -1.02) + 0.25 * step(z, -0.35, -0.7) * step(y, 0.3, -0.2)
-    return np.clip(1 - dark, 0.25, 1)
+from data_tools.synthetic.people.textures import FACE, SIDE
 
 
 def paint_skin(palette, albedo, look):
@@ -49,26 +30,28 @@ def paint_skin(palette, albedo, look):
     """
     rng = np.random.default_rng(look.seed)
     grain = _grain(rng)
-    shade = occlusion(palette)
+    shade = palette.shade
     image = albedo.double().numpy() * np.stack([shade**0.75, shade, shade**1.08])
     image = image * (1 + 0.009 * grain)
-    image = _lines(image, palette, look)
-    image = _mouth_paint(image, palette, look, rng)
-    image = _eye_paint(image, palette, look)
+    skin, face = palette.skin, palette.face
+    part = _lines(image[:, *FACE], face, look)
+    part = _mouth_paint(part, face, look, rng)
+    image[:, *FACE] = _eye_paint(part, face, look)
     hair = np.array(look.hair_colour)
     beard = np.minimum(0.8 * hair, [0.36, 0.26, 0.18])
-    image = _over(image, _beard(palette, look, rng), beard)
-    image = _over(image, _brow(palette, look, rng), look.brow_colour)
-    image = _darken(image, 0.32 * step(style_height(palette.xyz, look), -0.10, 0.04), 0.88)
-    image = _over(image, _roots(palette, look, rng), 0.75 * hair)
-    gloss = _gloss(palette, look) + 0.02 * grain
+    if look.beard:
+        image = _over(image, _beard(skin, look, rng), beard)
+    image[:, *FACE] = _over(image[:, *FACE], _brow(face, look, rng), look.brow_colour)
+    image = _darken(image, 0.32 * step(style_height(skin.xyz, look), -0.10, 0.04), 0.88)
+    image = _over(image, _roots(skin, look, rng), 0.75 * hair)
+    gloss = _gloss(skin, look) + 0.02 * grain
     return np.concatenate([image, gloss[None], 0 * gloss[None]])
 
 
-def _gloss(palette, look):
+def _gloss(texels, look):
     """How much of the lamp the skin mirrors: lips most, then nose and forehead."""
-    x, y = palette.x, palette.y
-    lips = (0.16 + 0.3 * look.lipstick) * palette.lip()
+    x, y = texels.x, texels.y
+    lips = (0.16 + 0.3 * look.lipstick) * texels.lip()
     nose, forehead = bump(x, y, 0, -0.1, 0.05, 0.16), bump(x, y, 0, 0.5, 0.3, 0.15)
     return 0.10 + lips + 0.04 * nose + 0.05 * forehead
 
@@ -94,10 +77,10 @@ def _line(value, width):
     return np.exp(-((value / width) ** 2))
 
 
-def _eye_paint(image, palette, look):
+def _eye_paint(image, texels, look):
     """Lid crease, lashes, the lower lid's edge, lines at the corners."""
-    x, y, s = palette.x, palette.y, np.abs(palette.x)
-    front = palette.xyz[..., 2] > -0.3
+    x, y, s = texels.x, texels.y, np.abs(texels.x)
+    front = texels.xyz[..., 2] > -0.3
     dx, dy = s - EYE[0], y - EYE[1]
     upper, lower = lid_edges(np.clip(dx / EYE_WIDTH, -1, 1))
     crease = _line(dy - 0.083 + 1.6 * dx**2 - 0.06 * dx, 0.010) * step(np.abs(dx), 0.18, 0.09)
@@ -115,12 +98,12 @@ def _eye_paint(image, palette, look):
     return _over(image, 0.6 * inner, [0.62, 0.33, 0.30])
 
 
-def _mouth_paint(image, palette, look, rng):
+def _mouth_paint(image, texels, look, rng):
     """Lip line, corners, lip creases, lipstick, nostrils."""
-    x, y, s = palette.x, palette.y, np.abs(palette.x)
-    front = palette.xyz[..., 2] > -0.3
+    x, y, s = texels.x, texels.y, np.abs(texels.x)
+    front = texels.xyz[..., 2] > -0.3
     off = y - mouth_line(x)
-    lip = palette.lip()
+    lip = texels.lip()
     if look.lipstick:
         red = np.array([0.62, 0.13, 0.17]) + 0.08 * rng.standard_normal(3)
         image = _over(image, 0.75 * look.lipstick * lip, red)
@@ -135,10 +118,10 @@ def _mouth_paint(image, palette, look, rng):
     return image
 
 
-def _lines(image, palette, look):
+def _lines(image, texels, look):
     """Lines of age: from nose to mouth, on the forehead, between the brows, at the eyes."""
-    x, y, s = palette.x, palette.y, np.abs(palette.x)
-    front = palette.xyz[..., 2] > -0.4
+    x, y, s = texels.x, texels.y, np.abs(texels.x)
+    front = texels.xyz[..., 2] > -0.4
     age = look.age
     fold = _line(s - 0.145 - 0.42 * np.clip(-0.25 - y, 0, 1), 0.020)
     fold = fold * step(y, -0.24, -0.36) * step(y, -0.58, -0.45)
@@ -155,9 +138,9 @@ def _lines(image, palette, look):
     return _darken(image, np.clip(total, 0, 0.6) * front)
 
 
-def _strands(palette, angle, pitch, rng):
+def _strands(texels, angle, pitch, rng):
     """Hair-like noise in [0, 1]: fine across the direction angle, long along it."""
-    x, y = palette.u[..., 0], palette.u[..., 1]
+    x, y = texels.u[..., 0], texels.u[..., 1]
     across, along = x * np.cos(angle) + y * np.sin(angle), -x * np.sin(angle) + y * np.cos(angle)
     table = rng.random((1024, 64))
     i = np.floor(across * pitch).astype(int) % 1024
@@ -165,9 +148,9 @@ def _strands(palette, angle, pitch, rng):
     return table[i, j]
 
 
-def _brow(palette, look, rng):
+def _brow(texels, look, rng):
     """Opacity of the brows: hairs along an arch that tapers outwards."""
-    x, y, s = palette.x, palette.y, np.abs(palette.x)
+    x, y, s = texels.x, texels.y, np.abs(texels.x)
     t = (s - 0.105) / 0.37
     arch = 0.258 + 0.025 * t - 0.04 * step(t, 0.65, 1.1)
     arch = arch + 0.055 * look.brow_arch * gauss(t, 0.62, 0.3)
@@ -175,15 +158,13 @@ def _brow(palette, look, rng):
     thick = thick * (1 - 0.6 * step(t, 0.45, 1.0))
     body = np.exp(-(np.abs((y - arch) / thick) ** 2.5)) * step(t, -0.05, 0.15) * step(t, 1.05, 0.85)
     lean = np.where(t < 0.25, 0.35, 1.05)
-    hairs = _strands(palette, 0.5 * np.pi - np.sign(x) * 0.5 * lean, 120, rng)
-    return np.clip(body * (0.55 + 0.6 * hairs), 0, 0.93) * (palette.xyz[..., 2] > -0.3)
+    hairs = _strands(texels, 0.5 * np.pi - np.sign(x) * 0.5 * lean, 120, rng)
+    return np.clip(body * (0.55 + 0.6 * hairs), 0, 0.93) * (texels.xyz[..., 2] > -0.3)
 
 
-def _beard(palette, look, rng):
+def _beard(texels, look, rng):
     """Opacity of the beard."""
-    if look.beard == 0:
-        return 0 * palette.x
-    x, y, s, z = palette.x, palette.y, np.abs(palette.x), palette.xyz[..., 2]
+    x, y, s, z = texels.x, texels.y, np.abs(texels.x), texels.xyz[..., 2]
     off = y - mouth_line(x)
     cheek = step(y + 0.36 - 0.55 * np.clip(s - 0.3, 0, 1), 0.08, -0.08) * step(z, -0.75, -0.55)
     moustache = bump(s, off, 0.10, 0.115, 0.11, 0.035) * 1.5
@@ -196,17 +177,17 @@ def _beard(palette, look, rng):
     full = cheek * np.clip(bare + soul + (off > 0) * (s > 0.2), 0, 1)
     amount = (0.45 * (full + 0.8 * moustache), moustache, moustache + chin, full + moustache)
     amount = amount[look.beard - 1]  # in the order of BEARDS
-    hairs = _strands(palette, 0.2 * np.sign(x), 110, rng)
+    hairs = _strands(texels, 0.2 * np.sign(x), 110, rng)
     density = 0.32 if look.beard == 1 else 0.93
     grain = 0.35 + 0.65 * hairs if look.beard == 1 else 0.7 + 0.35 * hairs
     return np.clip(np.clip(amount, 0, 1) * lip * density * grain, 0, 0.95)
 
 
-def _roots(palette, look, rng):
+def _roots(texels, look, rng):
     """Opacity of the hair's roots on the scalp, with single hairs at its border."""
     if look.hair_style == 0:
-        grown = hairline(palette.xyz, 0.1)
+        grown = hairline(texels.xyz, 0.1)
         return 0.16 * step(grown, 0, 0.12)
-    hairs = _strands(palette, 0.15 * np.sign(palette.x), 75, rng)
-    grown = hairline(palette.xyz, look.hairline) + 0.05 * (hairs - 0.5)
+    hairs = _strands(texels, 0.15 * np.sign(texels.x), 75, rng)
+    grown = hairline(texels.xyz, look.hairline) + 0.05 * (hairs - 0.5)
     return 0.96 * step(grown, -0.03, 0.035) * (0.85 + 0.15 * hairs)

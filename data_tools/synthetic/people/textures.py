@@ -1,5 +1,7 @@
 r"""The skin's colours: albedo = mean + B_tex tex over the texture."""
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from torch.nn.functional import interpolate
@@ -19,6 +21,7 @@ from data_tools.synthetic.people.surface import (
 )
 
 SIDE = 512  # texels of the skin's room
+FACE = (slice(128, 392), slice(96, 416))
 SKIN_MEAN = (0.82, 0.615, 0.505)
 
 
@@ -34,20 +37,42 @@ def skin_uv(u):
     return to_atlas("skin", 0.5 + 0.5 * u[:, 0] / DISC, 0.5 - 0.5 * u[:, 1] / DISC)
 
 
+class Texels(NamedTuple):
+    r"""Some of the skin's texels: arrays of one shape (H, W), or (H, W, 2 | 3)."""
+
+    x: np.ndarray  # rest coordinates
+    y: np.ndarray
+    u: np.ndarray  # disc coordinates
+    xyz: np.ndarray
+
+    def lip(self):
+        r"""1 on the red of the lips, with a soft border."""
+        off = self.y - mouth_line(self.x)
+        border = lip_border(self.x, np.sign(off))
+        return (
+            step(np.abs(off) - border, 0.010, -0.012)
+            * (np.abs(self.x) < MOUTH_WIDTH + 0.01)
+            * (self.xyz[..., 2] > -0.3)
+        )
+
+
 class SkinPalette:
     r"""albedo = mean + B_tex tex: 16 painted masks, each with a colour, and 64 soft colour waves.
 
     Attributes:
-        x, y (512, 512): rest coordinates of the texels; xyz (512, 512, 3) their points.
+        skin: Texels, all (512, 512); shade (512, 512): how much sky each sees.
+        face: Texels of FACE, where eyes, brows, lips and lines lie.
     """
 
     def __init__(self):
         axis = (np.linspace(-1, 1, SIDE)) * DISC
         u = np.stack(np.meshgrid(axis, -axis), -1).reshape(-1, 2)
         rest, skull = disc_to_rest(u)
-        self.x, self.y = rest.T.reshape(2, SIDE, SIDE)
-        self.xyz = sculpt(rest, skull).reshape(SIDE, SIDE, 3)
-        self.u = u.reshape(SIDE, SIDE, 2)
+        x, y = rest.T.reshape(2, SIDE, SIDE)
+        xyz = sculpt(rest, skull).reshape(SIDE, SIDE, 3)
+        self.skin = Texels(x, y, u.reshape(SIDE, SIDE, 2), xyz)
+        self.shade = _occlusion(self.skin)
+        self.face = Texels(*(values[FACE] for values in self.skin))
         masks, colours = self._named()
         self.masks = torch.as_tensor(np.stack(masks), dtype=torch.float32)
         self.colours = torch.as_tensor(np.array(colours), dtype=torch.float32)
@@ -70,25 +95,11 @@ class SkinPalette:
         soft = interpolate(soft, size=(SIDE, SIDE), mode="bilinear", align_corners=True)[0]
         return self.mean + weighted.unflatten(1, (SIDE, SIDE)) + soft
 
-    def lip(self):
-        r"""1 on the red of the lips, with a soft border.
-
-        Returns:
-            (512, 512).
-        """
-        off = self.y - mouth_line(self.x)
-        border = lip_border(self.x, np.sign(off))
-        return (
-            step(np.abs(off) - border, 0.010, -0.012)
-            * (np.abs(self.x) < MOUTH_WIDTH + 0.01)
-            * (self.xyz[..., 2] > -0.3)
-        )
-
     def _named(self):
         """Masks and the colours they add at coefficient 1."""
-        x, y, s = self.x, self.y, np.abs(self.x)
-        front = step(self.xyz[..., 2], -0.6, -0.2)
-        lip, one = self.lip(), np.ones_like(x)
+        x, y, s = self.skin.x, self.skin.y, np.abs(self.skin.x)
+        front = step(self.skin.xyz[..., 2], -0.6, -0.2)
+        lip, one = self.skin.lip(), np.ones_like(x)
         socket = bump(s, y, EYE[0], EYE[1] - 0.01, 0.16, 0.09) * front
         under = bump(s, y, 0.28, 0.015, 0.09, 0.035) * front
         cheek = bump(s, y, 0.40, -0.18, 0.14, 0.12) * front
@@ -116,11 +127,11 @@ class SkinPalette:
 
     def _mean(self):
         """The mean face's colours."""
-        x, y, s = self.x, self.y, np.abs(self.x)
+        x, y, s = self.skin.x, self.skin.y, np.abs(self.skin.x)
         image = np.ones((3, SIDE, SIDE)) * np.array(SKIN_MEAN)[:, None, None]
-        front = step(self.xyz[..., 2], -0.6, -0.2)
+        front = step(self.skin.xyz[..., 2], -0.6, -0.2)
         for mask, colour in (
-            (self.lip(), (-0.09, -0.20, -0.15)),
+            (self.skin.lip(), (-0.09, -0.20, -0.15)),
             (bump(s, y, 0.38, -0.15, 0.15, 0.12) * front, (0.01, -0.035, -0.03)),
             (bump(x, y, 0, -0.21, 0.10, 0.08) * front, (0.005, -0.03, -0.025)),
             (bump(s, y, EYE[0], EYE[1], 0.15, 0.08) * front, (-0.02, -0.035, -0.02)),
@@ -128,6 +139,18 @@ class SkinPalette:
         ):
             image += mask * np.array(colour)[:, None, None]
         return torch.as_tensor(image, dtype=torch.float32)
+
+
+def _occlusion(texels):
+    """How much sky each texel sees, in (0, 1], by hand: sockets, nose, lips, chin, neck."""
+    x, y, s, z = texels.x, texels.y, np.abs(texels.x), texels.xyz[..., 2]
+    dx, dy = s - EYE[0], y - EYE[1]
+    dark = 0.22 * bump(s, y, 0.20, 0.15, 0.07, 0.06) + 0.10 * bump(dx, dy, 0, 0.07, 0.13, 0.035)
+    dark += 0.35 * bump(s, y, 0.06, -0.305, 0.06, 0.022)
+    dark += 0.10 * bump(s, y, 0.150, -0.26, 0.025, 0.035)
+    dark += 0.16 * bump(x, y, 0, -0.655, 0.12, 0.028)
+    dark += 0.45 * step(y, -0.86, -1.02) + 0.25 * step(z, -0.35, -0.7) * step(y, 0.3, -0.2)
+    return np.clip(1 - dark, 0.25, 1)
 
 
 def _speckle(seed, sharp):

@@ -1,4 +1,4 @@
-r"""What moving people share: names of the 70 numbers, personal style, drift, blinks, the neck.
+r"""What moving people share: names of the 70 numbers, personal style, shapes in time, the neck.
 
 A motion is (L, 70) at 30 frames a second: angle 3 [rad], exp 64, trans 3, as in mfr.
 """
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.signal import lfilter
 
-from data_tools.synthetic.people.person import ID_STD
+from data_tools.synthetic.people.person import STYLE_SHAPE, STYLE_STD
 
 FPS = 30
 EXPRESSIONS = (
@@ -30,7 +30,7 @@ EXP = slice(3, 67)
 TRANS = slice(67, 70)
 LEAN = 69  # trans z: towards the camera is positive
 COLUMN = {name: 3 + index for index, name in enumerate(EXPRESSIONS)}
-COLUMN.update(pitch=PITCH, yaw=YAW, roll=ROLL, lean=LEAN)
+COLUMN.update(pitch=PITCH, yaw=YAW, roll=ROLL, sideways=67, upwards=68, lean=LEAN)
 
 # trans (x, y, z) that follows angle (pitch, yaw, roll): the head turns about a point 0.6 units
 # below and 0.45 behind its own origin, so a nod also lowers the face and brings it closer.
@@ -50,32 +50,32 @@ class Style:
     expressiveness: float  # how large: times face movements
     tempo: float  # how fast: beats and holds are that much shorter
     promptness: float  # how soon: latencies are that much shorter
-    liveliness: float  # times the drift
+    liveliness: float  # times what the body does by itself: sway, breath, posture
 
 
 def personal_style(identity):
-    r"""trait_k = exp(spread_k 2 tanh(z_k / 2)), z = Q identity[:6] / 0.6, Q orthonormal.
+    r"""trait_k = exp(spread_k 2 tanh(z_k / 2)), z = Q identity[STYLE_SHAPE] / 0.78, Q orthonormal.
 
-    Ours: the six leading shape coefficients fix the style, so it can be read off the face, and
-    people who look alike move alike. Q is the cosine basis, which mixes all six.
+    Six shape coefficients that a portrait shows well fix the style, so it can be read off the face,
+    and people who look alike move alike. Q is the cosine basis, which mixes all six.
 
     Args:
-        identity: (80,) shape coefficients; those of a synthetic person have sd 0.6.
+        identity: (80,) shape coefficients; a synthetic person's six have sd 0.78.
 
     Returns:
         A Style.
 
     Raises:
-        ValueError: fewer than six numbers, or one that is not finite.
+        ValueError: not 80 numbers, or one that is not finite.
     """
     identity = np.asarray(identity, float).ravel()
-    if len(identity) < len(TRAITS) or not np.isfinite(identity).all():
+    if len(identity) != 80 or not np.isfinite(identity).all():
         raise ValueError(f"identity has {len(identity)} numbers; 80 finite ones are needed")
     n = len(TRAITS)
     row, column = np.arange(n)[:, None], np.arange(n)[None]
     basis = np.cos(np.pi * (column + 0.5) * row / n) * np.sqrt(2 / n)
     basis[0] /= np.sqrt(2)
-    z = basis @ identity[:n] / ID_STD
+    z = basis @ identity[list(STYLE_SHAPE)] / STYLE_STD
     z = _TRAIT_LIMIT * np.tanh(z / _TRAIT_LIMIT)
     return Style(*np.exp(z * _TRAIT_SPREAD).tolist())
 
@@ -102,6 +102,38 @@ def drift(frames, std, time_constant, rng):
     return lfilter([gain], [1, -2 * pole, pole**2], noise, axis=0) * std
 
 
+def eased(x, time_constant):
+    r"""x after two one-pole filters in a row, from rest at 0.
+
+    Args:
+        x: (L,).
+        time_constant: of each [frames].
+
+    Returns:
+        (L,).
+    """
+    pole = np.exp(-1 / time_constant)
+    return lfilter([(1 - pole) ** 2], [1, -2 * pole, pole**2], x)
+
+
+def waver(frames, spread, time_constant, rng):
+    r"""A positive process of mean 1: exp(s x - s^2 / 2), x a stationary drift of variance 1.
+
+    Args:
+        frames: L.
+        spread: its standard deviation; s^2 = log(1 + spread^2).
+        time_constant: of each of the drift's two filters [frames].
+        rng: numpy Generator.
+
+    Returns:
+        (L,).
+    """
+    warm = round(8 * time_constant)  # the drift starts at 0 and has forgotten it by then
+    log_std = np.sqrt(np.log1p(spread**2))
+    x = drift(warm + frames, [log_std], time_constant, rng)[warm:, 0]
+    return np.exp(x - log_std**2 / 2)
+
+
 def blink_frames(frames, rate, rng, refractory=18, start=10):
     r"""Times of a Poisson process that rests after every blink.
 
@@ -122,22 +154,23 @@ def blink_frames(frames, rate, rng, refractory=18, start=10):
     return times
 
 
-def lids(frames, times, closing=2.5, opening=5.0):
+def lids(frames, times, depths=None, closing=3.0, opening=5.0):
     r"""Lids that shut fast and open slower.
 
     Args:
         frames: L.
-        times: moments at which the lids are shut [frames].
+        times: moments at which the lids are lowest [frames].
+        depths: how far they close, in [0, 1]; None: all the way.
         closing, opening: how long that takes [frames].
 
     Returns:
         (L,) in [0, 1]; two blinks at once are one.
     """
     closed = np.zeros(frames)
-    for time in times:
+    for time, depth in zip(times, np.ones(len(times)) if depths is None else depths):
         since = np.arange(frames) - time
         phase = np.where(since < 0, 1 + since / closing, 1 - since / opening).clip(0, 1)
-        closed = np.maximum(closed, phase * phase * (3 - 2 * phase))
+        closed = np.maximum(closed, depth * phase * phase * (3 - 2 * phase))
     return closed
 
 
@@ -193,6 +226,54 @@ def swings(frames, onset, period, count, side=1.0):
     inside = (since >= 0) & (since <= count)
     window = np.sin(np.pi * (since / count).clip(0, 1)) ** 0.75
     return inside * side * window * np.sin(2 * np.pi * since)
+
+
+FURTHEST, FREE = 1.0, 0.6  # a face goes no further than 1, and easily up to 0.6
+LIMITED = [
+    COLUMN[name]
+    for name in (
+        "smile",
+        "lip_corner_down",
+        "brow_raise",
+        "brow_lower",
+        "lip_press",
+        "cheek_raise",
+    )
+]
+
+
+def limit(moved):
+    r"""Muscles give out: x beyond 0.6 becomes 0.6 + 0.4 tanh((x - 0.6) / 0.4), in place.
+
+    Args:
+        moved: (L, 70), away from rest.
+
+    Returns:
+        moved.
+    """
+    room = FURTHEST - FREE
+    x = moved[:, LIMITED]
+    moved[:, LIMITED] = np.where(x > FREE, FREE + room * np.tanh((x - FREE) / room), x)
+    return moved
+
+
+# What the 52 waves of expression do when a named muscle moves: a face is no row of sliders. Eyes
+# (lids and gaze) move alone.
+COMPANY = 0.08 * np.random.default_rng(52).standard_normal((12, 52))
+COMPANY[[EXPRESSIONS.index(name) for name in ("lids_close", "gaze_x", "gaze_y")]] = 0
+
+
+def follow_face(moved):
+    r"""The 52 directions without a name += named ones times COMPANY, in place.
+
+    Args:
+        moved: (L, 70), away from rest.
+
+    Returns:
+        moved.
+    """
+    moved[:, 15:67] += moved[:, 3:15] @ COMPANY
+    return moved
 
 
 def follow_neck(motion, rest):

@@ -1,6 +1,6 @@
 r"""Which attitude does a motion show? A small network taught by real training listeners.
 
-It sees motion only, each clip about its own mean, so that a face at rest gives nothing away. Its
+It sees motion only, each clip from its portrait on, so that a face at rest gives nothing away. Its
 share of right answers on generated motion says whether the attitude was expressed; real motion and
 the oracle, judged by the same network, say how much could be.
 """
@@ -19,7 +19,7 @@ SHARE = 0.3  # of the dropout before the last layer
 
 
 class AttitudeNet(nn.Module):
-    r"""softmax W [mean_l, max_l] of two convolutions over (x - mean x) / std.
+    r"""softmax W [mean_l, max_l] of two convolutions over (x - x_portrait) / std.
 
     `std` (70,) is that of training listeners, `width` the channels.
     """
@@ -31,9 +31,9 @@ class AttitudeNet(nn.Module):
         self.second = nn.Conv1d(width, width, KERNEL, STRIDE, KERNEL // 2)
         self.last = nn.Linear(2 * width, len(ATTITUDES))
 
-    def forward(self, motion, generator=None):
-        r"""Scores (B, 3), in the order of ATTITUDES, of raw motion (B, L, 70)."""
-        x = (motion - motion.mean(1, keepdim=True)) / self.std  # (B, L, 70)
+    def forward(self, motion, reference, generator=None):
+        r"""Scores (B, 3), in the order of ATTITUDES, of raw motion (B, L, 70) and portraits (B, 70)."""
+        x = (motion - reference[:, None]) / self.std  # (B, L, 70)
         x = torch.relu(self.first(x.transpose(1, 2)))  # (B, width, L / 3)
         x = torch.relu(self.second(x))
         pooled = torch.cat([x.mean(2), x.amax(2)], 1)  # (B, 2 width)
@@ -59,14 +59,15 @@ def train_classifier(clips, attitudes, std, seed=0, steps=STEPS):
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = RATE * (1 - step / steps)
-        rows, labels = [], []
+        rows, references, labels = [], [], []
         for label in [present[i % len(present)] for i in range(BATCH)]:
             chance = torch.rand(2, generator=generator).tolist()
             clip = clips[known[label][int(chance[0] * len(known[label]))]]
             start = int(chance[1] * max(1, len(clip) - CROP + 1))
             rows.append(to_and_fro(clip[start : start + CROP], CROP))
+            references.append(clip[0])
             labels.append(label)
-        scores = net(torch.stack(rows).float(), generator)
+        scores = net(torch.stack(rows).float(), torch.stack(references).float(), generator)
         loss = nn.functional.cross_entropy(scores, torch.tensor(labels))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -75,7 +76,12 @@ def train_classifier(clips, attitudes, std, seed=0, steps=STEPS):
 
 
 @torch.no_grad()
-def recognised(net, motion, attitude):
-    r"""(K,) of 0 and 1: whether the network names `attitude` for motion (K, L, 70)."""
-    scores = net(torch.as_tensor(motion, dtype=torch.float32))
+def recognised(net, motion, reference, attitude):
+    r"""(K,) of 0 and 1: whether the network names `attitude` for motion (K, L, 70).
+
+    Args:
+        reference: (70,) of the listener's portrait.
+    """
+    reference = torch.as_tensor(reference, dtype=torch.float32)
+    scores = net(torch.as_tensor(motion, dtype=torch.float32), reference.expand(len(motion), 70))
     return (scores.argmax(1) == ATTITUDES.index(attitude)).float()

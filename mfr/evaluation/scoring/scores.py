@@ -69,7 +69,7 @@ def score(name, drawn, held, std, stride=20, classifier=None, oracle=None):
         scored.seams.append(seams(motion, std, stride))
         judged = classifier is not None and clip.attitude
         scored.recognised.append(
-            recognised(classifier, motion, clip.attitude).numpy() if judged else None
+            recognised(classifier, motion, real[0], clip.attitude).numpy() if judged else None
         )
     if oracle is None:
         return scored._replace(delay=Value(NAN), style=Value(NAN))
