@@ -2068,6 +2068,141 @@ MUTANTS = {
             ),
         ],
     ),
+    "data_tools/synthetic/talk/conversation.py": (
+        "tests/data_tools/test_conversation.py",
+        [
+            (
+                "max(LEAST_SHARE, 1 + row.mood * track.mood_at(end))",
+                "max(LEAST_SHARE, 1 - row.mood * track.mood_at(end))",
+                "test_states_have_the_densities_of_the_table",
+            ),
+            (
+                "level=tuple(x * factor for x in row.level)",
+                "level=row.level",
+                "test_states_have_the_densities_of_the_table",
+            ),
+            (
+                "(share - before) * life.ramp(",
+                "(share - 1) * life.ramp(",
+                "test_a_state_comes_stays_and_turns_with_the_mood",
+            ),
+            (
+                "height *= mien.level * life.ramp(",
+                "height *= mien.level + 0 * life.ramp(",
+                "test_frame_zero_is_the_rest_pose",
+            ),
+            (
+                "motion.follow_face(motion.limit(moved))",
+                "motion.follow_face(moved)",
+                "test_a_listener_is_state_and_responses_within_the_face_s_limits_and_life",
+            ),
+            (
+                "rng.gamma((mean / std) ** 2, std**2 / mean)",
+                "rng.gamma(mean / std, std)",
+                "test_acts_have_the_densities_of_the_table",
+            ),
+            (
+                "np.log(mean) - variance / 2",
+                "np.log(mean)",
+                "test_acts_have_the_densities_of_the_table",
+            ),
+        ],
+    ),
+    "data_tools/synthetic/talk/motion.py": (
+        "tests/data_tools/test_conversation.py",
+        [
+            (
+                "np.exp(x - log_std**2 / 2)",
+                "np.exp(x)",
+                "test_waver_is_positive_has_mean_one_and_is_as_wide_at_first_as_at_last",
+            ),
+            (
+                "rng)[warm:, 0]",
+                "rng)[:frames, 0]",
+                "test_waver_is_positive_has_mean_one_and_is_as_wide_at_first_as_at_last",
+            ),
+            (
+                "np.sqrt((1 - pole**2) ** 3 / (1 + pole**2))",
+                "np.sqrt((1 - pole**2) ** 3)",
+                "test_drift_is_two_recursions_from_zero_towards_its_std",
+            ),
+            (
+                "room * np.tanh((x - FREE) / room)",
+                "np.tanh(x - FREE)",
+                "test_a_face_gives_out_and_never_goes_beyond_one",
+            ),
+            (
+                "identity[list(STYLE_SHAPE)] / STYLE_STD",
+                "identity[:n] / STYLE_STD",
+                "test_traits_are_independent_and_come_from_six_coefficients",
+            ),
+            (
+                "closed = np.maximum(closed, depth * phase",
+                "closed = np.maximum(closed, phase",
+                "test_lids_shut_fast_and_open_slower",
+            ),
+        ],
+    ),
+    "data_tools/synthetic/talk/life.py": (
+        "tests/data_tools/test_conversation.py",
+        [
+            (
+                "(wave - wave[0])",
+                "wave",
+                "test_breath_has_its_rate_its_depth_and_starts_at_rest",
+            ),
+            (
+                "BREATH_RATE * style.tempo**0.5 / FPS",
+                "BREATH_RATE / FPS",
+                "test_breath_has_its_rate_its_depth_and_starts_at_rest",
+            ),
+            (
+                "(target - seat)",
+                "target",
+                "test_posture_moves_rarely_to_seats_about_the_first",
+            ),
+            (
+                "step[:, None] * (target - before)",
+                "step[:, None] * target",
+                "test_eyes_jump_and_rest",
+            ),
+            (
+                "if away else np.zeros(2)",
+                "if not away else np.zeros(2)",
+                "test_gaze_is_away_for_its_share_of_the_time_and_returns",
+            ),
+            (
+                "np.maximum(-eyes[:, 1], 0)",
+                "np.maximum(eyes[:, 1], 0)",
+                "test_head_and_lids_follow_the_eyes",
+            ),
+        ],
+    ),
+    "data_tools/synthetic/people/calm.py": (
+        "tests/data_tools/test_face_model.py",
+        [
+            (
+                "(1 - KEPT) * np",
+                "KEPT * np",
+                "test_faces_at_rest_rarely_mimic_an_expression",
+            ),
+        ],
+    ),
+    "data_tools/synthetic/dataset.py": (
+        "tests/data_tools/test_make_synthetic.py",
+        [
+            (
+                "parts[3] = [*parts[3], meeting.seat]",
+                "pass",
+                "test_a_motion_set_has_many_answers_and_one_portrait_of_everybody",
+            ),
+            (
+                ", rounds - again)",
+                ", 0 * again + rounds)",
+                "test_a_motion_set_has_many_answers_and_one_portrait_of_everybody",
+            ),
+        ],
+    ),
     "data_tools/prepare_vico/files.py": (
         "tests/data_tools/test_prepare_vico.py",
         [

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from data_tools.synthetic.people.calm import calm, features
 from data_tools.synthetic.people.face_model import (
     EXPRESSIONS,
     FaceModel,
@@ -245,3 +246,29 @@ def test_coefficients_refuse_other_shapes():
     with pytest.raises(ValueError, match=r"\(3, 64\).*\(L, 70\)"):
         person.coefficients(np.zeros((3, 64)))
     assert isinstance(person, Person)
+
+
+def test_faces_at_rest_rarely_mimic_an_expression(model):
+    """On the landmarks of 200 people: brows and corners of the mouth, beside shapes drawn freely."""
+
+    def signs(identities, waves):
+        rows = torch.zeros(len(identities), 257)
+        rows[:, :80], rows[:, 92:144] = torch.tensor(identities), torch.tensor(waves)
+        place = model.shape(rows)[:, model.landmark_index, 1].double().numpy()  # (N, 68) heights
+        corners = place[:, [48, 54]].mean(1) - place[:, [62, 66]].mean(1)
+        slant = place[:, [21, 22]].mean(1) - place[:, [17, 26]].mean(1)
+        height = place[:, 17:27].mean(1) - place[:, 36:48].mean(1)
+        return np.std([corners, slant, height], axis=1)
+
+    rng = np.random.default_rng(0)
+    free = 0.6 * rng.standard_normal((200, 80)), 0.08 * rng.standard_normal((200, 52))
+    calmed = [calm(*pair) for pair in zip(*free)]
+    calmed = [np.array(part) for part in zip(*calmed)]
+    ratio = signs(*calmed) / signs(*free)
+    assert (ratio < 0.6).all()
+    rank = np.linalg.matrix_rank(features()[0], 1e-3)
+    left = np.sqrt(1 - rank * (1 - 0.3**2) / 80)  # of 80 directions only these lose anything
+    assert calmed[0].std() / free[0].std() == pytest.approx(left, abs=0.005)
+    once, more = calm(*calm(free[0][0], free[1][0])), calm(free[0][0], free[1][0])
+    seen = features()[0]
+    np.testing.assert_allclose(seen[6] @ once[0], 0.3 * seen[6] @ more[0], atol=1e-6)

@@ -33,7 +33,7 @@ def calm(identity, waves):
         waves: (52,) expressions without a name.
 
     Returns:
-        Both, changed along 7 directions each: x - (1 - 0.3) G^+ G x.
+        Both: x - (1 - 0.3) G^+ G x.
     """
     return tuple(
         x - (1 - KEPT) * np.linalg.pinv(seen, 0.02) @ (seen @ x)

@@ -79,7 +79,7 @@ def _line(value, width):
 
 def _eye_paint(image, texels, look):
     """Lid crease, lashes, the lower lid's edge, lines at the corners."""
-    x, y, s = texels.x, texels.y, np.abs(texels.x)
+    y, s = texels.y, np.abs(texels.x)
     front = texels.xyz[..., 2] > -0.3
     dx, dy = s - EYE[0], y - EYE[1]
     upper, lower = lid_edges(np.clip(dx / EYE_WIDTH, -1, 1))
