@@ -27,6 +27,7 @@ class MotionStage(Stage):
         self.data, self.held = MotionData(self.train_clips), MotionData(self.held_clips)
         for data in (self.data, self.held):
             data.identity = portraits_to_vectors(V, data.clips, self.device)
+            data.to(self.device)
         if self.data.identity.shape[1] != self.config.identity_dim:
             found = self.data.identity.shape[1]
             raise ValueError(
@@ -35,7 +36,6 @@ class MotionStage(Stage):
             )
         self.network = MotionModel(self.config)
         self.network.fit(self.data)
-        self.network.diffusion.to(self.device)
         self.modules = nn.ModuleDict({"network": self.network})
 
     def describe(self):
@@ -50,22 +50,19 @@ class MotionStage(Stage):
         return data.draw(count, self.config.window, generator, self.config.past)
 
     def loss(self, step, draw, noise):
-        r"""noise_loss on random windows, with its four quarters of t as terms."""
+        r"""noise_loss on random windows; a quarter of t that was not drawn has NaN for its term."""
         listener, cond = self.draw(self.data, self.config.batch_size, draw)
-        listener, cond = listener.to(self.device), cond.to(self.device)
         with self.precision():
             loss, quarters = self.network.loss(listener, cond, noise, by_quartile=True)
-        return loss, {f"t{i + 1}/4": q for i, q in enumerate(quarters) if q.isfinite()}
+        return loss, {f"t{i + 1}/4": quarter for i, quarter in enumerate(quarters)}
 
     def held_out_loss(self, network):
         r"""noise_loss on fixed held-out windows, steps and noise."""
         generator = self.evaluation()
         noise = torch.Generator(self.device).manual_seed(1)
-        total = 0.0
-        for _ in range(self.held_out_windows // 64):
-            listener, cond = self.draw(self.held, 64, generator)
-            total += float(network.loss(listener.to(self.device), cond.to(self.device), noise))
-        return total / (self.held_out_windows // 64)
+        batches = (self.draw(self.held, 64, generator) for _ in range(self.held_out_windows // 64))
+        losses = [network.loss(listener, cond, noise) for listener, cond in batches]
+        return torch.stack(losses).mean().item()
 
 
 def portraits_to_vectors(V, clips, device):

@@ -9,7 +9,7 @@ from mfr.render.losses import (
     renderer_loss,
 )
 from mfr.render.renderer import Encoded, Rendered, Renderer
-from mfr.training.batches import FrameData
+from mfr.training.batches import FrameData, sent
 from mfr.training.identity import frozen_identity
 from mfr.training.stage import Stage, mean_over
 
@@ -25,8 +25,8 @@ class RendererStage(Stage):
         V = frozen_identity(run, self.device)
         self.V = V if self.V is None else self.V
         self.features = V.features if self.features is None else self.features
-        self.frames = FrameData(self.train_clips, self.config.window)
-        self.held = FrameData(self.held_clips, self.config.window)
+        self.frames = FrameData(self.train_clips, self.config.window).to(self.device)
+        self.held = FrameData(self.held_clips, self.config.window).to(self.device)
         self.network = Renderer(self.config)
         self.network.set_statistics(self.frames.windows[:, self.config.window // 2])
         self.modules = nn.ModuleDict({"network": self.network})
@@ -47,7 +47,7 @@ class RendererStage(Stage):
             frames.windows[target],
             frames.images(target),
         )
-        return tuple(part.to(self.device) for part in parts)
+        return tuple(sent(part, self.device) for part in parts)
 
     def rendered(self, network, portrait, shown, windows, paint=True):
         r"""The frames of a group as Rendered, each portrait encoded once.
@@ -67,7 +67,7 @@ class RendererStage(Stage):
             rendered = self.rendered(self.network, portrait, shown, windows, paint)
         if not paint:
             warp = pixel_loss(rendered.warped, real)
-            return self.config.warp_weight * warp, {"warp": float(warp.detach())}
+            return self.config.warp_weight * warp, {"warp": warp.detach()}
         rendered = Rendered(*(x.float() for x in rendered))
         judge = self.adversary if step >= self.config.gan_start else None
         self.fake, self.real = rendered.image.detach(), real

@@ -60,7 +60,6 @@ class Stage:
 
 def mean_over(index, size, loss):
     r"""Mean of loss(part) over an index (N,) cut into parts of `size`, weighed by length."""
-    total = 0.0
-    for part in index.split(size):
-        total += float(loss(part).detach()) * len(part)
-    return total / len(index)
+    parts = index.split(size)
+    losses = torch.stack([loss(part).detach() for part in parts]).tolist()  # one wait for all
+    return sum(value * len(part) for value, part in zip(losses, parts)) / len(index)
