@@ -126,7 +126,7 @@ class ReconstructionNet(nn.Module):
         self.feature_precision.copy_(torch.linalg.inv(covariance + ridge))
         self.feature_limit.fill_(1.0)
         distances = torch.cat([self.unfamiliarity(part) for part in images.split(64)])
-        self.feature_limit.copy_(distances.quantile(0.99))
+        self.feature_limit.copy_(distances.cpu().quantile(0.99))
 
     @torch.no_grad()
     def unfamiliarity(self, images):

@@ -50,7 +50,7 @@ class IdentityStage(Stage):
 
     def loss(self, step, draw, noise):
         r"""Margin softmax on augmented frames."""
-        index = self.frames.draw(self.config.batch_size, draw)
+        index = self.share(self.frames.draw(self.config.batch_size, draw))
         images = augment(self.frames.images(index), noise)
         person = sent(self.frames.person[index], self.device)
         return recognition_loss(self.network, self.modules["head"], images, person), {}

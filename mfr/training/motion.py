@@ -45,13 +45,18 @@ class MotionStage(Stage):
             f"frames at 30 fps; {len(self.held.clips)} clips held out"
         )
 
-    def draw(self, data, count, generator):
+    def draw(self, data, count, generator, share=slice(None)):
         r"""Windows as the config wants them: (listener (B, L, 70), Condition) in raw units."""
-        return data.draw(count, self.config.window, generator, self.config.past)
+        return data.draw(count, self.config.window, generator, self.config.past, share)
+
+    def compiled(self):
+        r"""The noise predictor."""
+        return [self.network.network]
 
     def loss(self, step, draw, noise):
         r"""noise_loss on random windows; a quarter of t that was not drawn has NaN for its term."""
-        listener, cond = self.draw(self.data, self.config.batch_size, draw)
+        count = self.config.batch_size
+        listener, cond = self.draw(self.data, count, draw, self.processes.share(count))
         with self.precision():
             loss, quarters = self.network.loss(listener, cond, noise, by_quartile=True)
         return loss, {f"t{i + 1}/4": quarter for i, quarter in enumerate(quarters)}

@@ -39,7 +39,7 @@ class ReconstructionStage(Stage):
 
     def loss(self, step, draw, noise):
         r"""reconstruction_loss on augmented frames, seen by a camera that was moved."""
-        index = self.frames.draw(self.config.batch_size, draw)
+        index = self.share(self.frames.draw(self.config.batch_size, draw))
         images = self.frames.images(index)
         truth = sent(self.frames.coefficients[index], self.device)
         images, truth = move_camera(images, truth, noise)

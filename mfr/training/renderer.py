@@ -33,13 +33,15 @@ class RendererStage(Stage):
         if self.config.gan_weight:
             self.adversary = PatchDiscriminator().to(self.device)
 
-    def group(self, frames, index, draw):
+    def group(self, frames, index, draw, share=lambda index: index):
         r"""Portraits, the windows to render from them, and the true frames, on the device.
 
         P portraits (index); what is rendered from each are K frames of its video: portrait
         (P, 3, 256, 256), its coefficients (P, 70), windows (P K, W, 70), real (P K, 3, 256, 256).
+        Of what is drawn, `share` takes this process's part.
         """
-        target = frames.partner(index.repeat_interleave(self.config.targets), draw)
+        target = share(frames.partner(index.repeat_interleave(self.config.targets), draw))
+        index = share(index)
         middle = self.config.window // 2
         parts = (
             frames.images(index),
@@ -61,7 +63,7 @@ class RendererStage(Stage):
     def loss(self, step, draw, noise):
         r"""renderer_loss; its flow first, and the discriminator from config.gan_start on."""
         index = self.frames.draw(self.config.batch_size // self.config.targets, draw)
-        portrait, shown, windows, real = self.group(self.frames, index, draw)
+        portrait, shown, windows, real = self.group(self.frames, index, draw, self.share)
         paint = step >= self.config.warp_steps
         with self.precision():
             rendered = self.rendered(self.network, portrait, shown, windows, paint)
@@ -77,6 +79,10 @@ class RendererStage(Stage):
     def adversary_loss(self):
         r"""The discriminator's loss on the batch that was just rendered, a scalar."""
         return discriminator_loss(self.adversary, self.fake, self.real)
+
+    def compiled(self):
+        r"""The renderer has no forward while training: its parts have."""
+        return [self.network.encoder, self.network.motion]
 
     def held_out_loss(self, network):
         r"""Mean absolute pixel error on held-out videos, in [0, 1]."""
