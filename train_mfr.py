@@ -29,6 +29,7 @@ from mfr.training.processes import join
 from mfr.training.stages import STAGES
 
 
+EVALUATIONS = 20  # of a run: held-out loss, files, loss.png
 SAY_EVERY = 60  # seconds without an evaluation after which a line is printed all the same
 
 
@@ -94,7 +95,7 @@ def train(stage, run, resume=False, dry_run=False, start=None, compile=False):
         module.compile()
     step_loss = processes.parallel(stage.modules, lambda *given: stage.loss(*given))
     adversary_loss = adversary and processes.parallel(stage.adversary, stage.adversary_loss)
-    every = max(1, settings.steps // 20)
+    every = max(1, settings.steps // EVALUATIONS)
     steps = range(first, min(first + 1, settings.steps) if dry_run else settings.steps)
     started, said, value = time.monotonic(), time.monotonic(), best
     running, finite, warned = watching.Meter(), watching.Finite(device), ""

@@ -11,12 +11,12 @@ kernels that it lacks. `double=False` refuses float64, as a Mac's GPU does.
 """
 
 import collections
-import sys
 import traceback
 from contextlib import ExitStack
 from unittest import mock
 
 import torch
+from torch.nn.utils import clip_grad
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
@@ -24,7 +24,12 @@ DEVICE = torch.device("cuda", 0)
 # kernels whose result the host needs before it can go on
 WAITING = {"_local_scalar_dense", "nonzero", "masked_select", "equal", "unique_dim", "_unique2"}
 WAITING |= {"repeat_interleave.Tensor", "linalg_inv_ex", "histc", "bincount", "is_nonzero"}
-MIXING = {"copy_", "_to_copy", "set_", "_has_compatible_shallow_copy_type"}  # between devices by trade
+MIXING = {
+    "copy_",
+    "_to_copy",
+    "set_",
+    "_has_compatible_shallow_copy_type",
+}  # between devices by trade
 
 
 class OnDevice(torch.Tensor):
@@ -91,6 +96,13 @@ def moved(self, *args, **kwargs):
         gpu.leaving = False
 
 
+def grouped(lists, with_indices=False):
+    r"""What clip_grad_norm_ calls: tensors by device and type, ours by theirs."""
+    found = torch.utils._foreach_utils._group_tensors_by_device_and_dtype(lists, with_indices)
+    ours = any(isinstance(x, OnDevice) for x in tree_leaves(lists))
+    return {(DEVICE if ours else device, dtype): rest for (device, dtype), rest in found.items()}
+
+
 class Generator(torch.Generator):
     r"""One of the device, whose numbers are the host's."""
 
@@ -133,7 +145,9 @@ class Pretended(TorchDispatchMode):
         future = torch.__future__
         before = future.get_overwrite_module_params_on_conversion()
         self.stack.callback(future.set_overwrite_module_params_on_conversion, before)
-        future.set_overwrite_module_params_on_conversion(True)  # a parameter is of one place for good
+        future.set_overwrite_module_params_on_conversion(
+            True
+        )  # a parameter is of one place for good
         enter(patch(torch, "Generator", Generator))
         enter(patch(torch.Tensor, "pin_memory", lambda x: self.pin(x)))
         for name in ("rand", "randn", "randint", "randperm"):
@@ -141,6 +155,7 @@ class Pretended(TorchDispatchMode):
         for name in ("tensor", "as_tensor"):
             enter(patch(torch, name, self.given(getattr(torch, name))))
         enter(patch(torch.Tensor, "to", moved))
+        enter(patch(clip_grad, "_group_tensors_by_device_and_dtype", grouped))
         enter(patch(torch, "autocast", self.autocast(torch.autocast)))
         enter(patch(torch, "save", self.saved(torch.save)))
         enter(patch(torch, "load", self.loaded(torch.load)))
@@ -153,8 +168,14 @@ class Pretended(TorchDispatchMode):
 
     def wait(self, why):
         r"""Count a wait, by the line of the project that caused it."""
-        lines = [f for f in traceback.extract_stack() if "/mfr/" in f.filename or "train_mfr" in f.filename]
-        place = f"{lines[-1].filename.rpartition('/')[2]}:{lines[-1].lineno}" if lines else "outside"
+        lines = [
+            f
+            for f in traceback.extract_stack()
+            if "/mfr/" in f.filename or "train_mfr" in f.filename
+        ]
+        place = (
+            f"{lines[-1].filename.rpartition('/')[2]}:{lines[-1].lineno}" if lines else "outside"
+        )
         self.waits[why, place] += 1
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
@@ -162,15 +183,19 @@ class Pretended(TorchDispatchMode):
 
     def run(self, function, args, kwargs):
         r"""One kernel: refuse what a GPU would, compute here, say that the result is there."""
-        name, overload = function._schema.name.removeprefix("aten::"), str(function).removeprefix("aten.")
+        name, overload = (
+            function._schema.name.removeprefix("aten::"),
+            str(function).removeprefix("aten."),
+        )
         tensors = [x for x in tree_leaves((args, kwargs)) if isinstance(x, torch.Tensor)]
         there = [x for x in tensors if isinstance(x, OnDevice)]
         asked = kwargs.get("device")
-        if not there and not is_device(asked):
+        # torch itself takes our tensors for the host's: the backward pass makes zeros there
+        for_backward = not tensors and torch._C._current_graph_task_id() != -1
+        if not there and not is_device(asked) and not for_backward:
             return function(*args, **kwargs)
         self.check(name, args, tensors, there)
-        # torch itself takes our tensors for the host's, and asks for more of their place
-        home = is_device(asked) or (bool(there) and not self.leaving)
+        home = is_device(asked) or for_backward or (bool(there) and not self.leaving)
         self.count(name, overload, args, kwargs, there, home)
         wrappers = {id(x.host): x for x in there}
         if asked is not None:
@@ -179,7 +204,9 @@ class Pretended(TorchDispatchMode):
             kwargs = {**kwargs, "pin_memory": False}
         bare = lambda x: x.host if isinstance(x, OnDevice) else x  # noqa: E731
         out = function(*tree_map(bare, args), **tree_map(bare, kwargs))
-        if name == "_to_copy" and any(out is bare(x) or out.data_ptr() == bare(x).data_ptr() for x in tensors):
+        if name == "_to_copy" and any(
+            out is bare(x) or out.data_ptr() == bare(x).data_ptr() for x in tensors
+        ):
             out = out.clone()
         if not home:
             return out
@@ -189,8 +216,6 @@ class Pretended(TorchDispatchMode):
                 return x
             if x.dtype == torch.float64 and not self.double:
                 raise TypeError("this device has no float64")
-            if name == "convolution_backward":
-                x = x.contiguous()  # a gradient laid out otherwise is copied past us, to the host
             return wrappers.get(id(x)) if id(x) in wrappers else OnDevice(x)
 
         return tree_map(put, out)
@@ -201,10 +226,16 @@ class Pretended(TorchDispatchMode):
         if name in MIXING or not there:
             return
         if name in ("index", "index_put_", "index_put", "_unsafe_index"):
-            if isinstance(args[0], OnDevice) and (len(args) < 3 or not args[2].dim() or isinstance(args[2], OnDevice)):
+            if isinstance(args[0], OnDevice) and (
+                len(args) < 3 or not args[2].dim() or isinstance(args[2], OnDevice)
+            ):
                 return  # an index may lie on the host
-            raise RuntimeError(f"indices should be on the same device as the indexed tensor ({name})")
-        if any(x.dim() for x in host) or (host and args and args[0] is host[0] and name.endswith("_")):
+            raise RuntimeError(
+                f"indices should be on the same device as the indexed tensor ({name})"
+            )
+        if any(x.dim() for x in host) or (
+            host and args and args[0] is host[0] and name.endswith("_")
+        ):
             raise RuntimeError(
                 f"Expected all tensors to be on the same device, but found cuda:0 and cpu! ({name})"
             )
@@ -220,7 +251,9 @@ class Pretended(TorchDispatchMode):
             self.wait("copy")
         if name.startswith("index") and len(args) > 1:
             indices = [x for x in tree_leaves(args[1]) if isinstance(x, torch.Tensor)]
-            if any(x.dtype in (torch.bool, torch.uint8) or not isinstance(x, OnDevice) for x in indices):
+            if any(
+                x.dtype in (torch.bool, torch.uint8) or not isinstance(x, OnDevice) for x in indices
+            ):
                 self.wait(name)
 
     def pin(self, x):
