@@ -62,6 +62,7 @@ def test_every_stage_trains_and_leaves_its_files(stage, vico_folder, run, capsys
     entries = [json.loads(line) for line in lines]
     assert [entry["step"] for entry in entries] == [1, 2]
     printed = capsys.readouterr().out
+    assert (run / stage / "loss.png").read_bytes().startswith(b"\x89PNG")
     for word in ("expect", "step      0/2", "held out", "steps/s", "left", "done", "next"):
         assert word in printed
 
@@ -142,9 +143,27 @@ def test_resume_is_bit_for_bit(vico_folder, run, tmp_path):
         train(stage, vico_folder, halves, 3, "--resume", *more)
         first, second = (checkpoint.load(f / stage / "last.pt", stage) for f in (whole, halves))
         assert first["step"] == second["step"] == 3
-        for name in ("modules", "model"):
+        names = ["modules", "model"] + (["adversary"] if stage == "renderer" else [])
+        for name in names:
             for key, value in first[name].items():
                 assert torch.equal(value, second[name][key]), (stage, key)
+
+
+def test_the_gradient_is_clipped(vico_folder, run, tmp_path, monkeypatch):
+    settings = config.preset(
+        "motion", width=16, layers=1, heads=2, feedforward=16, batch_size=3, steps=2, grad_clip=0.01
+    )
+    stage = MotionStage(settings, vico_folder, run, torch.device("cpu"))
+    sizes, step = [], torch.optim.AdamW.step
+
+    def seen(optimizer):
+        grads = [p.grad.flatten() for p in stage.modules.parameters() if p.grad is not None]
+        sizes.append(float(torch.cat(grads).norm()))
+        return step(optimizer)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", seen)
+    train_mfr.train(stage, tmp_path)
+    assert sizes == pytest.approx([0.01, 0.01], rel=1e-3)  # it is larger of itself
 
 
 def interrupt(stage, folder, run, steps, at, *more):
