@@ -22,6 +22,7 @@ from pathlib import Path
 import torch
 
 from mfr import config, official
+from mfr.evaluation.metrics.motion import energy_score
 from mfr.files.whole import atomic, command
 from mfr.training import checkpoint, watching
 from mfr.training.averaging import AveragedWeights
@@ -283,6 +284,8 @@ def main(arguments=None):
         torch.manual_seed(settings.seed)  # initial weights
         stage = STAGES[name](settings, options.data, options.run, device, V, features)
         stage.processes = team
+        if name == "motion":
+            stage.score = energy_score
         print(stage.describe())
         count = sum(p.numel() for p in stage.network.parameters())
         print(

@@ -83,6 +83,9 @@ class GaussianDiffusion:
         self.kept, self.eps_share = self.alphas.sqrt(), (1 - self.alphas) / self.noise
         self._sent = {}  # (name, device) -> the table there, float32: not every device has float64
 
+    def __deepcopy__(self, memo):
+        return self  # nothing in it changes
+
     def q_sample(self, x_0, t, noise):
         r"""Draw x_t ~ q(x_t | x_0) = N(sqrt(bar_alpha_t) x_0, (1 - bar_alpha_t) I), (B, L, D).
 

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from mfr.files.vico import portrait_of, portrait_path
+from mfr.motion.condition import Condition
 from mfr.motion.model import MotionModel
 from mfr.training.batches import MotionData
 from mfr.training.identity import frozen_identity
@@ -15,6 +16,9 @@ class MotionStage(Stage):
 
     name, unit = "motion", "windows"
     held_out_windows = 512
+    # while training, draws for a few held-out clips are judged: Eq. 3's loss rises before they worsen
+    judged_clips, judged_frames, judged_draws, judged_steps = 8, 120, 4, 10
+    score = None  # of draws (K, L, 70), the truth (L, 70) and the units (70,): the energy score
     expect = "loss about 1 at step 0 (the output starts at zero; noise and motion have variance 1)"
 
     def build(self, run):
@@ -60,6 +64,27 @@ class MotionStage(Stage):
         with self.precision():
             loss, quarters = self.network.loss(listener, cond, noise, by_quartile=True)
         return loss, {f"t{i + 1}/4": quarter for i, quarter in enumerate(quarters)}
+
+    def validation(self, network):
+        r"""The mean score of a few draws, in the training listeners' standard deviations."""
+        if self.score is None:
+            return {}
+        generator, units = torch.Generator(self.device).manual_seed(1), network.listener.std.cpu()
+        scores = []
+        for clip in range(min(self.judged_clips, len(self.held.clips))):
+            cut = slice(self.judged_frames)
+            cond = Condition(
+                audio=self.held.audio[clip][None, cut],
+                speaker=self.held.speaker[clip][None, cut],
+                identity=self.held.identity[clip, None],
+                attitude=self.held.attitude[clip, None],
+                reference=self.held.listener[clip][:1],
+            ).to(self.device)
+            steps = min(self.judged_steps, self.config.T)
+            draws = network.sample(cond, self.judged_draws, generator, steps).cpu()
+            truth = self.held.listener[clip][cut]
+            scores.append(self.score(*(x.numpy() for x in (draws, truth, units))))
+        return {"energy": sum(scores) / len(scores)}
 
     def held_out_loss(self, network):
         r"""noise_loss on fixed held-out windows, steps and noise."""
