@@ -39,10 +39,9 @@ class Processes(NamedTuple):
         if self.size == 1:
             return loss
         # of all parameters only those of the phase have a gradient: the flow's, or everybody's
-        whole = nn.parallel.DistributedDataParallel(
+        return nn.parallel.DistributedDataParallel(
             _Loss(modules, loss), find_unused_parameters=True
         )
-        return whole
 
     def gathered(self, state):
         r"""A ByteTensor of each process, (size, n) on the host."""
