@@ -12,7 +12,9 @@ import argparse
 import inspect
 import json
 import math
+import os
 import re
+import sys
 import time
 from dataclasses import fields
 from pathlib import Path
@@ -20,13 +22,19 @@ from pathlib import Path
 import torch
 
 from mfr import config, official
+from mfr.evaluation.metrics.motion import energy_score
 from mfr.files.whole import atomic, command
-from mfr.training import checkpoint
-from mfr.training.averaging import AveragedWeights, pick_device
+from mfr.training import checkpoint, watching
+from mfr.training.averaging import AveragedWeights
+from mfr.training.processes import join
 from mfr.training.stages import STAGES
 
 
-def train(stage, run, resume=False, dry_run=False, start=None):
+EVALUATIONS = 20  # of a run: held-out loss, files, loss.png
+SAY_EVERY = 60  # seconds without an evaluation after which a line is printed all the same
+
+
+def train(stage, run, resume=False, dry_run=False, start=None, compile=False):
     r"""The training loop, the same for every stage.
 
     Args:
@@ -37,6 +45,7 @@ def train(stage, run, resume=False, dry_run=False, start=None):
         start: weights file to begin from, or None for random weights. Its statistics of the data
             come along, as they are the units of its weights. Arrays of another shape, as after a
             change of the config, stay random and are named.
+        compile: the stage's networks, by torch.compile.
 
     Returns:
         The best held-out loss.
@@ -54,13 +63,17 @@ def train(stage, run, resume=False, dry_run=False, start=None):
             f"begins    with {start}, {weights['step']} steps old"
             + (f"; at random: {others}" if others else "")
         )
-    optimizer = torch.optim.AdamW(stage.modules.parameters(), settings.learning_rate)
+    # one call for all parameters, where torch has one
+    fused = {"fused": device.type in ("cpu", "cuda", "mps")}
+    optimizer = torch.optim.AdamW(stage.modules.parameters(), settings.learning_rate, **fused)
     adversary = stage.adversary and torch.optim.AdamW(
-        stage.adversary.parameters(), settings.learning_rate, betas=(0.5, 0.999)
+        stage.adversary.parameters(), settings.learning_rate, betas=(0.5, 0.999), **fused
     )
     average = AveragedWeights(stage.network, settings.ema)
+    processes = stage.processes
     draw = torch.Generator().manual_seed(settings.seed)  # which clips, which frames
-    noise = torch.Generator(device).manual_seed(settings.seed)  # what is added to them
+    noise = torch.Generator(device)  # what is added to them
+    noise.manual_seed(settings.seed + 1_000_003 * processes.rank)
     first, best = 0, math.inf
     if resume and (folder / "last.pt").exists():
         state = checkpoint.load(folder / "last.pt", stage.name, device)
@@ -75,43 +88,66 @@ def train(stage, run, resume=False, dry_run=False, start=None):
             adversary.load_state_dict(state["adversary_optimizer"])
         average.shadow = state["model"]
         draw.set_state(state["draw"].cpu())
-        noise.set_state(state["noise"].cpu())
+        noise.set_state(noise_of(state["noise"].cpu(), processes, folder / "last.pt"))
         first, best = state["step"], state["best"]
         print(f"resumed   at step {first}, best held-out loss {best:.4f}")
 
-    every = max(1, settings.steps // 20)
+    for module in stage.compiled() if compile else ():
+        module.compile()
+    step_loss = processes.parallel(stage.modules, lambda *given: stage.loss(*given))
+    adversary_loss = adversary and processes.parallel(stage.adversary, stage.adversary_loss)
+    every = max(1, settings.steps // EVALUATIONS)
     steps = range(first, min(first + 1, settings.steps) if dry_run else settings.steps)
-    started, running, value = time.monotonic(), {}, best
-    if first == 0:
+    started, said, value = time.monotonic(), time.monotonic(), best
+    running, finite, warned = watching.Meter(), watching.Finite(device), ""
+    entries = watching.read_log(folder / "log.jsonl", first) if first else []
+    if first == 0 and processes.rank == 0:
         value = average.evaluate(stage.held_out_loss)
         print(f"step {0:>6}/{settings.steps}   held out {value:.4f}")
+        entries = [{"step": 0, "held_out": value}]
     for step in steps:
         rate = learning_rate(step, settings)
         for group in optimizer.param_groups + (adversary.param_groups if adversary else []):
             group["lr"] = rate
-        loss, terms = stage.loss(step, draw, noise)
+        loss, terms = step_loss(step, draw, noise)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         size = torch.nn.utils.clip_grad_norm_(stage.modules.parameters(), settings.grad_clip)
-        if not torch.isfinite(size):
-            raise ValueError(not_a_number(stage, step, terms))
+        bad = finite.add(size, step)
+        if bad is not None:
+            raise ValueError(not_a_number(stage, bad, terms))
         optimizer.step()
         average.update(stage.network, step)
         if adversary and "gan" in terms:
             adversary.zero_grad(set_to_none=True)
-            stage.adversary_loss().backward()
+            adversary_loss().backward()
             adversary.step()
 
-        for name, value in {"loss": loss.detach(), **terms}.items():
-            old = running.get(name, float(value))
-            running[name] = old + (float(value) - old) / min(50, step - first + 1)
+        running.add({"loss": loss, **terms}, step - first + 1)
         done = step + 1
-        if dry_run or (done % every and done < settings.steps):
+        if dry_run:
             continue
-        value = average.evaluate(stage.held_out_loss)
+        judged = done % every == 0 or done == settings.steps
         pace = (done - first) / (time.monotonic() - started)
-        print(progress(done, settings.steps, running, value, pace), flush=True)
-        log(folder, {"step": done, "held_out": value, "rate": rate, **running})
+        if not judged and time.monotonic() - said > SAY_EVERY:
+            print(watching.progress(done, settings.steps, running.read(), pace, device), flush=True)
+            said = time.monotonic()
+        if not judged:
+            continue
+        bad = finite.look()
+        if bad is not None:
+            raise ValueError(not_a_number(stage, bad, terms))
+        noises = processes.gathered(noise.get_state())
+        if processes.rank:
+            continue
+        value, means = average.evaluate(stage.held_out_loss), running.read()
+        judgement = {"held out": value, **average.judge(stage.validation)}
+        print(watching.progress(done, settings.steps, means, pace, device, judgement), flush=True)
+        said = time.monotonic()
+        entry = {"step": done, "held_out": value, "rate": rate, **means, **judgement}
+        entry.pop("held out")
+        entries.append(entry)
+        log(folder, entries)
         best = min(best, value)
         # the latest average, not the best: Eq. 3's held-out loss rises before samples get worse
         checkpoint.save(
@@ -121,7 +157,7 @@ def train(stage, run, resume=False, dry_run=False, start=None):
             "modules": stage.modules.state_dict(),
             "optimizer": optimizer.state_dict(),
             "draw": draw.get_state(),
-            "noise": noise.get_state(),
+            "noise": noises,
             "step": done,
             "best": best,
         }
@@ -129,12 +165,33 @@ def train(stage, run, resume=False, dry_run=False, start=None):
             state["adversary"] = stage.adversary.state_dict()
             state["adversary_optimizer"] = adversary.state_dict()
         checkpoint.save(folder / "last.pt", stage.name, settings, average.shadow, **state)
+        expected = watching.read_log(checkpoint.WEIGHTS / "logs" / f"{stage.name}.jsonl")
+        watching.draw_loss(folder / "loss.png", f"{stage.name}, {run}", entries, expected)
+        words = watching.advice([(e["step"], e["held_out"]) for e in entries], settings.steps)
+        if words and not warned:
+            print(f"look      {words}", flush=True)
+        warned = words
     if dry_run:
         print("dry run   one step done, nothing written")
-    else:
+    elif processes.rank == 0:
         finish(stage, weights_file)
         print(f"done      held-out loss {value:.4f}, at best {best:.4f}: {weights_file}")
+    processes.wait()
     return best
+
+
+def noise_of(states, processes, path):
+    r"""This process's noise generator's state out of last.pt's, (processes, n) or one's (n,).
+
+    Raises:
+        ValueError: the run had another number of processes.
+    """
+    states = states.reshape(-1, states.shape[-1])
+    if len(states) != processes.size:
+        raise ValueError(
+            f"{path}: trained by {len(states)} processes; now there are {processes.size}"
+        )
+    return states[processes.rank]
 
 
 def finish(stage, weights_file):
@@ -165,28 +222,6 @@ def learning_rate(step, settings):
     return settings.learning_rate * min(1.0, (step + 1) / 100) * max(0.02, falling)
 
 
-def progress(step, steps, running, held_out, pace):
-    r"""One line of progress.
-
-    Args:
-        step: done so far.
-        steps: in all.
-        running: name -> running mean over about 50 steps; "loss" is the sum.
-        held_out: loss on held-out clips.
-        pace: [steps/s].
-
-    Returns:
-        The line.
-    """
-    left = int((steps - step) / pace)
-    terms = " ".join(f"{k} {v:.3g}" for k, v in running.items() if k != "loss")
-    clock = f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}"
-    return (
-        f"step {step:>6}/{steps}   loss {running['loss']:.4f}   held out {held_out:.4f}   "
-        f"{terms}   {pace:.1f} steps/s   {clock} left"
-    )
-
-
 def not_a_number(stage, step, terms):
     r"""The message that stops a run whose gradient is not finite.
 
@@ -203,20 +238,19 @@ def not_a_number(stage, step, terms):
     found = ", ".join(f"{name} {float(value):.3g}" for name, value in terms.items())
     return (
         f"{stage.name}: the gradient is not finite at step {step} ({found}), first in "
-        f"{next(bad, 'the norm')}; lower --learning-rate or look at the data"
+        f"{next(bad, 'the norm')}; lower --learning-rate, or look at the data with "
+        "python -m data_tools.inspect_data"
     )
 
 
-def log(folder, entry):
-    r"""Add one line to log.jsonl.
+def log(folder, entries):
+    r"""Write log.jsonl anew: a resumed run has no evaluation twice.
 
     Args:
         folder: of the stage.
-        entry: name -> number.
+        entries: name -> number, of each evaluation; the one at step 0 is not written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "log.jsonl", "a") as file:
-        file.write(json.dumps(entry) + "\n")
+    watching.write_log(folder / "log.jsonl", [entry for entry in entries if entry["step"]])
 
 
 def main(arguments=None):
@@ -230,7 +264,11 @@ def main(arguments=None):
     """
     options = parser().parse_args(arguments)
     names = ("identity", "reconstruction", "motion", "renderer")
-    device = pick_device(options.device)
+    team, device = join(options.device)
+    if team.rank:
+        sys.stdout = open(os.devnull, "w")  # the first one speaks for all
+    if device.type == "cuda" and options.tf32:
+        torch.set_float32_matmul_precision("high")  # TF32: 10 bits of a product, all of the sum
     chosen = names if options.stage == "all" else (options.stage,)
     V, features = published(options)
     known = {field.name for name in names for field in fields(config.STAGES[name])}
@@ -245,6 +283,9 @@ def main(arguments=None):
         print(f"mfr-net   {name} · preset {options.preset} · seed {settings.seed} · {device}")
         torch.manual_seed(settings.seed)  # initial weights
         stage = STAGES[name](settings, options.data, options.run, device, V, features)
+        stage.processes = team
+        if name == "motion":
+            stage.score = energy_score
         print(stage.describe())
         count = sum(p.numel() for p in stage.network.parameters())
         print(
@@ -252,10 +293,17 @@ def main(arguments=None):
             f"{settings.batch_size} {stage.unit}"
         )
         print(f"expect    {stage.expect}")
-        if not options.dry_run:
+        if not options.dry_run and not team.rank:
             with atomic(Path(options.run) / name / "config.json") as temporary:
                 temporary.write_text(json.dumps(config.to_dict(settings), indent=1) + "\n")
-        train(stage, options.run, options.resume, options.dry_run, getattr(options, "start", None))
+        train(
+            stage,
+            options.run,
+            options.resume,
+            options.dry_run,
+            getattr(options, "start", None),
+            options.compile,
+        )
     if not options.dry_run:
         print(f"next      python sample_mfr.py --weights {options.run}")
 
@@ -295,7 +343,14 @@ def parser():
         sub.add_argument("--preset", default="small", choices=("small", "paper"))
         sub.add_argument("--resume", action="store_true", help="go on from the run's last.pt")
         sub.add_argument("--dry-run", action="store_true", help="one step, nothing written")
-        sub.add_argument("--device", default="auto", help="auto, cpu, cuda (%(default)s)")
+        sub.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps")
+        sub.add_argument("--compile", action="store_true", help="the networks, by torch.compile")
+        sub.add_argument(
+            "--tf32",
+            action=argparse.BooleanOptionalAction,
+            default=True,
+            help="products of 10 bits in float32, on GPUs that have them",
+        )
         if name in ("motion", "renderer", "all"):
             sub.add_argument(
                 "--identity",

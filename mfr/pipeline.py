@@ -337,7 +337,6 @@ def load(weights=None, device="auto", renderer=None, identity=None, reconstructi
     needed = [stage for stage in STAGES if given.get(stage) is None]
     files = _files(Path(weights or WEIGHTS), needed)
     motion = _ours("motion", MotionModel, files, device)
-    motion.diffusion.to(device)
     if identity is None:
         identity = load_identity(files["identity"], device)
     _check_identity(motion, identity.to(device), files["motion"], device)

@@ -450,27 +450,27 @@ MUTANTS = {
                 "test_chain_step_is_that_of_diffusers",
             ),
             (
-                "signal = self.at(self.alphas_cumprod.sqrt(), t, x_0)",
-                "signal = self.at(self.alphas.sqrt(), t, x_0)",
+                "self.signal, self.noise = self.alphas_cumprod.sqrt(),",
+                "self.signal, self.noise = self.alphas.sqrt(),",
                 "test_eq2_closed_form_is_the_one_step_kernel_composed",
             ),
             (
-                "signal = self.at(self.alphas_cumprod.sqrt(), t, x_0)",
-                "signal = self.at(self.alphas_cumprod, t, x_0)",
+                "self.signal, self.noise = self.alphas_cumprod.sqrt(),",
+                "self.signal, self.noise = self.alphas_cumprod,",
                 "test_eq2_signal_and_noise_powers_sum_to_one",
             ),
             (
-                "+ self.at(self.noise_variance.sqrt(), t, x_0) * noise",
-                "+ self.at(self.noise_variance, t, x_0) * noise",
+                "self.alphas_cumprod.sqrt(), self.noise_variance.sqrt()",
+                "self.alphas_cumprod.sqrt(), self.noise_variance",
                 "test_eq2_closed_form_is_the_one_step_kernel_composed",
             ),
             (
-                "return samplers.per_clip(table.to(t.device)[t], x)",
-                "return samplers.per_clip(table.to(t.device)[t[:1]], x)",
+                "return samplers.per_clip(self._near(table, t.device)[t], x)",
+                "return samplers.per_clip(self._near(table, t.device)[t[:1]], x)",
                 "test_eq2_each_clip_has_its_own_t",
             ),
             (
-                "return samplers.per_clip(table.to(t.device)[t], x)",
+                "return samplers.per_clip(self._near(table, t.device)[t], x)",
                 "return samplers.per_clip(table.to(t.device)[t - 1], x)",
                 "test_eq2_closed_form_is_the_one_step_kernel_composed",
             ),
@@ -520,17 +520,17 @@ MUTANTS = {
                 "test_eq3_quartiles_are_the_same_loss_by_noise_level",
             ),
             (
-                "share = self.at((1 - self.alphas) / self.noise_variance.sqrt()",
-                "share = self.at((1 - self.alphas) / self.noise_variance",
+                "(1 - self.alphas) / self.noise\n",
+                "(1 - self.alphas) / self.noise_variance\n",
                 "test_eq4_mean_is_bayes_posterior",
             ),
             (
-                "return (x_t - share * eps) / self.at(self.alphas.sqrt(), t, x_t, first=1)",
-                "return (x_t - share * eps) / self.at(self.alphas_cumprod.sqrt(), t, x_t, first=1)",
+                'return (x_t - share * eps) / self.at("kept", t, x_t, first=1)',
+                'return (x_t - share * eps) / self.at("signal", t, x_t, first=1)',
                 "test_eq4_mean_is_bayes_posterior",
             ),
             (
-                "return (x_t - share * eps) / self.at(self.alphas.sqrt(), t, x_t, first=1)",
+                'return (x_t - share * eps) / self.at("kept", t, x_t, first=1)',
                 "return (x_t - share * eps)",
                 "test_eq4_mean_is_bayes_posterior",
             ),
@@ -650,18 +650,18 @@ MUTANTS = {
                 "test_weights_rise_with_the_noise_up_to_the_largest",
             ),
             (
-                "self.diffusion.alphas_cumprod.to(t.device)[t]",
-                "self.diffusion.alphas_cumprod.to(t.device)[t - 1]",
+                "self.diffusion.at(name, t, x_t)",
+                "self.diffusion.at(name, t - 1, x_t)",
                 "test_velocity_of_x_0_and_noise_is_the_noise_again",
             ),
             (
-                "(1 - signal).sqrt().to(x_t) * x_t + signal",
-                "(1 - signal).to(x_t) * x_t + signal",
+                "return noise * x_t + signal",
+                "return noise**2 * x_t + signal",
                 "test_network_that_says_nothing_is_the_best_linear_guess_for_unit_variance",
             ),
             (
-                "* x_t + signal.sqrt().to(x_t) * velocity",
-                "* x_t - signal.sqrt().to(x_t) * velocity",
+                "* x_t + signal * self.network",
+                "* x_t - signal * self.network",
                 "test_velocity_of_x_0_and_noise_is_the_noise_again",
             ),
             (
@@ -1055,8 +1055,18 @@ MUTANTS = {
                 "test_loss_is_eq_3_of_the_standardised_motion",
             ),
             (
-                'weights = getattr(self.eps_model, "weights", None)',
-                "weights = None",
+                "            cond = drop_attitude(cond, self.config.attitude_dropout, generator)",
+                "            pass",
+                "test_attitudes_are_dropped_while_training_alone",
+            ),
+            (
+                "        if self.training:\n            cond = drop_attitude",
+                "        if True:\n            cond = drop_attitude",
+                "test_attitudes_are_dropped_while_training_alone",
+            ),
+            (
+                'weights = getattr(self.eps_model, "weights", torch.ones(config.T + 1))',
+                "weights = torch.ones(config.T + 1)",
                 "test_loss_is_eq_3_of_the_standardised_motion",
             ),
             (
@@ -1345,8 +1355,8 @@ MUTANTS = {
                 "test_smoothing_matches_a_double_loop",
             ),
             (
-                "self.feature_limit.copy_(distances.quantile(0.99))",
-                "self.feature_limit.copy_(distances.quantile(0.5))",
+                "self.feature_limit.copy_(distances.cpu().quantile(0.99))",
+                "self.feature_limit.copy_(distances.cpu().quantile(0.5))",
                 "test_strange_pictures_are_told_from_known_ones",
             ),
         ],
@@ -1420,24 +1430,129 @@ MUTANTS = {
         "tests/files/test_vico.py",
         [
             (
-                "before = max(-start, 0)",
-                "before = 0",
+                "outside = (frames < 0) | (frames >= lengths)",
+                "outside = frames >= lengths",
                 "test_the_past_of_a_window_is_the_speakers_frames_before_it",
             ),
             (
-                "mask=(frames >= 0) & (frames < lengths)",
-                "mask=frames < lengths",
+                "outside = (frames < 0) | (frames >= lengths)",
+                "outside = (frames < 0) | (frames > lengths)",
+                "test_clips_that_share_their_memory_lie_in_a_reel_once",
+            ),
+            (
+                "if _memory(clip) not in places:",
+                "if True:",
+                "test_clips_that_share_their_memory_lie_in_a_reel_once",
+            ),
+            (
+                "return clip.data_ptr(), len(clip)",
+                "return clip.data_ptr()",
+                "test_clips_that_share_their_memory_lie_in_a_reel_once",
+            ),
+            (
+                "mask=(frames >= 0) & (frames < listener.lengths[at[0], None])",
+                "mask=frames < listener.lengths[at[0], None]",
                 "test_the_past_of_a_window_is_the_speakers_frames_before_it",
             ),
             (
-                "mask=(frames >= 0) & (frames < lengths)",
+                "mask=(frames >= 0) & (frames < listener.lengths[at[0], None])",
                 "mask=frames >= 0",
                 "test_windows_of_a_short_clip_are_padded_and_masked",
             ),
             (
-                "self.listener[i][0],",
-                "self.listener[i][start],",
+                "listener.frames[listener.first[at[0]]]",
+                "listener.frames[listener.first[at[0]] + at[1]]",
                 "test_motion_windows_are_cut_where_they_say",
+            ),
+            (
+                "places = (self.lengths - window + 1)",
+                "places = (self.lengths - window)",
+                "test_windows_at_every_place_of_every_clip_are_drawn_ends_included",
+            ),
+            (
+                "places = (self.lengths - window + 1)",
+                "places = (self.lengths - window + 2)",
+                "test_windows_at_every_place_of_every_clip_are_drawn_ends_included",
+            ),
+            (
+                "chosen, starts = chosen[share], starts[share]",
+                "chosen = chosen[share]; starts = starts[: len(chosen)]",
+                "test_a_share_of_the_windows_is_rows_of_all",
+            ),
+            (
+                "len(waveform) / sample_rate * FPS + 0.5",
+                "len(waveform) / sample_rate * FPS",
+                "test_sound_counts_whole_frames_from_a_half_on",
+            ),
+            (
+                "(chance * (last - first)).long()",
+                "(chance * (last - first - 1)).long()",
+                "test_every_frame_of_a_video_is_a_partner_ends_included",
+            ),
+        ],
+    ),
+    "mfr/training/watching.py": (
+        "tests/training/test_watching.py",
+        [
+            (
+                "1 / min(MEMORY, seen)",
+                "1 / seen",
+                "test_meter_is_the_running_mean_of_each_term_that_there_was",
+            ),
+            (
+                "torch.where(values.isnan(), self.means, moved)",
+                "moved",
+                "test_meter_is_the_running_mean_of_each_term_that_there_was",
+            ),
+            (
+                "self.first.clamp(max=step)",
+                "self.first.clamp(max=0) + step",
+                "test_finite_names_the_first_bad_step_at_the_next_look",
+            ),
+            (
+                "4 * step >= steps",
+                "step >= 0",
+                "test_what_looks_wrong_is_said",
+            ),
+            (
+                "since >= PATIENCE and last",
+                "last",
+                "test_what_looks_wrong_is_said",
+            ),
+            (
+                "int((steps - step) / pace)",
+                "int(steps / pace)",
+                "test_progress_tells_rate_time_left_and_what_is_judged",
+            ),
+        ],
+    ),
+    "mfr/training/processes.py": (
+        "tests/training/test_processes.py",
+        [
+            (
+                "slice(self.rank * each, (self.rank + 1) * each)",
+                "slice(self.rank * each, (self.rank + 1) * each - 1)",
+                "test_shares_of_a_batch_are_all_of_it_once",
+            ),
+        ],
+    ),
+    "train_mfr.py": (
+        "tests/training/test_training.py",
+        [
+            (
+                "size = torch.nn.utils.clip_grad_norm_(stage.modules.parameters(), settings.grad_clip)",
+                "size = torch.nn.utils.clip_grad_norm_(stage.modules.parameters(), 1e9)",
+                "test_the_gradient_is_clipped",
+            ),
+            (
+                '            adversary.load_state_dict(state["adversary_optimizer"])\n',
+                "            pass\n",
+                "test_resume_is_bit_for_bit",
+            ),
+            (
+                'optimizer.load_state_dict(state["optimizer"])\n        if',
+                "if",
+                "test_resume_is_bit_for_bit",
             ),
         ],
     ),

@@ -1,5 +1,7 @@
 r"""numpy at the edges, torch inside: one function serves both, and says what shape it wants."""
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 
@@ -13,6 +15,27 @@ def as_tensor(x):
 def like(original, result):
     r"""The tensor (...) as it is, or its numpy array where the original was no tensor."""
     return result if torch.is_tensor(original) else result.numpy()
+
+
+def constant(values, like):
+    r"""Numbers as a tensor of like's type and place, made once: do not write to it.
+
+    Making it anew at every step would have a GPU wait for the host.
+
+    Args:
+        values: a number or tuples of them.
+        like: tensor.
+
+    Returns:
+        Tensor.
+    """
+    return _constant(values, like.dtype, like.device)
+
+
+@lru_cache(maxsize=64)
+def _constant(values, dtype, device):
+    with torch.inference_mode(False):  # a training step may be the next to read it
+        return torch.tensor(values, dtype=dtype, device=device)
 
 
 def check_finite(name, x):

@@ -4,10 +4,12 @@ pitch + lowers the nose, yaw + turns it to the image's right, roll + raises the 
 image's right. The camera sits at z = 10 and looks down the z axis. u grows to the right, v upwards.
 """
 
+from functools import lru_cache
+
 import torch
 from torch.nn import functional as F
 
-from mfr.face.arrays import as_tensor, check_width, like
+from mfr.face.arrays import as_tensor, check_width, constant, like
 
 FOCAL, CROP_CENTRE, CAMERA_Z = 1015.0, 112.0, 10.0  # [pixels], [pixels], [units]
 FRAME_SIZE = 256  # side of our frames [pixels]
@@ -55,7 +57,7 @@ def project(points, angle, trans, focal=FOCAL, centre=(CROP_CENTRE, CROP_CENTRE)
     check_width("trans", shift, 3)
     world = x @ rotation_matrix(as_tensor(angle)).transpose(-1, -2) + shift.unsqueeze(-2)
     depth = CAMERA_Z - world[..., 2:]
-    image = focal * world[..., :2] / depth + torch.as_tensor(centre).to(world)
+    image = focal * world[..., :2] / depth + constant(tuple(centre), world)
     return like(points, torch.cat([image, depth], dim=-1))
 
 
@@ -138,11 +140,18 @@ def to_frame_camera(coeff, transform_params):
 def pixel_grid(side, like):
     r"""Pixel centres of a square picture, (side, side, 2), in halves of the frame from its middle.
 
-    x to the right, y downward, as grid_sample has it; dtype and device are those of `like`.
+    x to the right, y downward, as grid_sample has it; dtype and device are those of `like`. Made
+    once: do not write to it.
     """
-    axis = (torch.arange(side, dtype=like.dtype, device=like.device) + 0.5) * 2 / side - 1
-    y, x = torch.meshgrid(axis, axis, indexing="ij")
-    return torch.stack([x, y], -1)
+    return _grid(side, like.dtype, like.device)
+
+
+@lru_cache(maxsize=32)
+def _grid(side, dtype, device):
+    with torch.inference_mode(False):  # a training step may be the next to read it
+        axis = (torch.arange(side, dtype=dtype, device=device) + 0.5) * 2 / side - 1
+        y, x = torch.meshgrid(axis, axis, indexing="ij")
+        return torch.stack([x, y], -1)
 
 
 def sample(x, places):

@@ -99,7 +99,7 @@ class MarginHead(nn.Module):
     def forward(self, vectors, person):
         r"""Vectors (B, identity_dim) of length 1, person (B,) int64 -> logits (B, people)."""
         cosines = vectors @ F.normalize(self.weight, dim=1).T  # (B, people)
-        true = F.one_hot(person, len(self.weight)).to(cosines.dtype)
+        true = person[:, None] == torch.arange(len(self.weight), device=person.device)
         return self.scale * (cosines - self.margin * true)
 
 

@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from mfr.config import IMAGE_SIZE
+from mfr.face.arrays import constant
 from mfr.face.camera import CAMERA_Z, ZOOM, pixel_grid, project, rotation_matrix, sample
 from mfr.face.coefficients import ANGLE, EXP, GAMMA, ID, TEX, TRANS
 from mfr.face.identity import conv_block
@@ -116,7 +117,8 @@ class ReconstructionNet(nn.Module):
         Args:
             images: (N, 3, 256, 256) training frames, N a few hundred or more.
         """
-        pooled = torch.cat([self.features(part).mean((2, 3)) for part in images.split(64)]).double()
+        pooled = torch.cat([self.features(part).mean((2, 3)) for part in images.split(64)])
+        pooled = pooled.cpu().double()  # in float64, which not every device has
         centred = pooled - pooled.mean(0)
         covariance = centred.T @ centred / len(pooled)
         ridge = 0.05 * covariance.diagonal().mean() * torch.eye(len(covariance)).to(covariance)
@@ -124,7 +126,7 @@ class ReconstructionNet(nn.Module):
         self.feature_precision.copy_(torch.linalg.inv(covariance + ridge))
         self.feature_limit.fill_(1.0)
         distances = torch.cat([self.unfamiliarity(part) for part in images.split(64)])
-        self.feature_limit.copy_(distances.quantile(0.99))
+        self.feature_limit.copy_(distances.cpu().quantile(0.99))
 
     @torch.no_grad()
     def unfamiliarity(self, images):
@@ -158,11 +160,11 @@ def reconstruction_loss(found, truth, std, model=None):
         model: MorphableModel of the coefficients, or None for a loss without landmarks and colours.
 
     Returns:
-        (scalar, dict of the terms as floats: id, exp, tex, angle, gamma, trans [std^2], pose
+        (scalar, dict of the terms, without gradient: id, exp, tex, angle, gamma, trans [std^2], pose
         [pixels], with a model landmarks [pixels] and colours [of white]).
     """
     unit = std.clone()
-    share = (-torch.arange(len(std[EXP])).to(std) / EXP_FALL).exp()
+    share = (-torch.arange(len(std[EXP]), device=std.device).to(std) / EXP_FALL).exp()
     unit[EXP] = (std[EXP].square().mean() * share.mean() / share).sqrt()
     squared = ((found - truth) / unit) ** 2
     names = ("id", "exp", "tex", "angle", "gamma", "trans")
@@ -174,7 +176,7 @@ def reconstruction_loss(found, truth, std, model=None):
         terms["landmarks"] = landmark_error(found, truth, model)
         terms["colours"] = (colours(model, found) - colours(model, truth)).abs().mean()
         total = total + LANDMARK_WEIGHT * terms["landmarks"] + COLOUR_WEIGHT * terms["colours"]
-    return total, {name: float(term.detach()) for name, term in terms.items()}
+    return total, {name: term.detach() for name, term in terms.items()}
 
 
 def pose_error(found, truth):
@@ -189,7 +191,7 @@ def pose_error(found, truth):
     Returns:
         A scalar [pixels].
     """
-    points = torch.tensor(HEAD_POINTS, dtype=found.dtype, device=found.device)
+    points = constant(HEAD_POINTS, found)
     return _distance(*(project(points, c[:, ANGLE], c[:, TRANS])[..., :2] for c in (found, truth)))
 
 
@@ -287,8 +289,8 @@ def augment(images, generator):
     x = x + (blurred - x) * uniform(-0.3, 1.0).clamp(min=0)
     noise = torch.randn(x.shape, generator=generator, device=x.device)
     x = x + noise * uniform(-0.02, 0.04).clamp(min=0)
-    step, blocky = uniform(0.005, 0.06), uniform(0, 1).flatten() < 0.4
-    x[blocky] = _quantise_blocks(x[blocky], step[blocky])
+    step, blocky = uniform(0.005, 0.06), uniform(0, 1) < 0.4
+    x = torch.where(blocky, _quantise_blocks(x, step), x)  # picking them would wait for a GPU
     plain = torch.rand(shape, generator=generator, device=x.device) < 0.15
     return torch.where(plain, images, x.clamp(0, 1))
 
@@ -309,15 +311,15 @@ def move_camera(images, coefficients, generator, size=1.0):
         (images, coefficients) of the same shapes.
     """
     draws = size * torch.randn(len(images), 4, generator=generator, device=images.device)
-    turn = rotation_matrix(draws[:, :3] * draws.new_tensor([0.008, 0.008, 0.09]))  # (B, 3, 3)
+    turn = rotation_matrix(draws[:, :3] * constant((0.008, 0.008, 0.09), draws))  # (B, 3, 3)
     zoom = (0.04 * draws[:, 3]).exp()
     place = pixel_grid(IMAGE_SIZE, images) / zoom[:, None, None, None]  # (B, 256, 256, 2)
     x, y = place.unbind(-1)
     ray = torch.stack([x, -y, torch.full_like(x, -ZOOM)], -1).flatten(1, 2) @ turn  # Q^T ray
-    place = ray[..., :2] * ray.new_tensor([1, -1]) * (-ZOOM / ray[..., 2:])
+    place = ray[..., :2] * constant((1, -1), ray) * (-ZOOM / ray[..., 2:])
     moved = sample(images, place.unflatten(1, (IMAGE_SIZE, IMAGE_SIZE)))
     rotation = turn @ rotation_matrix(coefficients[:, ANGLE])
-    camera = coefficients.new_tensor([0, 0, CAMERA_Z])
+    camera = constant((0, 0, CAMERA_Z), coefficients)
     trans = (turn @ (coefficients[:, TRANS] - camera)[..., None])[..., 0]
     trans = trans * torch.stack([torch.ones_like(zoom), torch.ones_like(zoom), 1 / zoom], 1)
     after = coefficients.clone()
@@ -337,9 +339,8 @@ def _quantise_blocks(x, step):
     n = torch.arange(8, dtype=x.dtype, device=x.device)
     basis = torch.cos(torch.pi * (n + 0.5) * n[:, None] / 8) / 2  # (frequency, place)
     basis[0] /= 2**0.5
-    b, c, h, w = x.shape
-    blocks = x.reshape(b, c, h // 8, 8, w // 8, 8)
-    cosines = torch.einsum("up,bcypxq,vq->bcyxuv", basis, blocks, basis)
-    step = step[..., None, None] * (1 + n + n[:, None])
+    rows = basis @ x.unflatten(2, (-1, 8))  # (B, C, h/8, 8, w)
+    cosines = rows.unflatten(4, (-1, 8)) @ basis.T  # (B, C, h/8, 8, w/8, 8)
+    step = step[..., None, None] * (1 + n + n[:, None, None])
     cosines = (cosines / step).round() * step
-    return torch.einsum("up,bcyxuv,vq->bcypxq", basis, cosines, basis).reshape(b, c, h, w)
+    return (basis.T @ (cosines @ basis).flatten(4)).view_as(x)

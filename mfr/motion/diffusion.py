@@ -73,18 +73,18 @@ class GaussianDiffusion:
         self.alphas = 1 - self.betas
         self.alphas_cumprod = self.alphas.cumprod(0)
         self.noise_variance = 1 - self.alphas_cumprod  # of x_t given x_0
+        self.signal, self.noise = self.alphas_cumprod.sqrt(), self.noise_variance.sqrt()
         # q(x_{t-1} | x_t, x_0)
         kept = self.noise_variance[:-1] / self.noise_variance[1:]  # (T,)
         self.posterior_variance = torch.cat([betas.new_zeros(1), self.betas[1:] * kept])
         # Sigma_theta of p_theta(x_{t-1} | x_t), a constant for each t
         self.chain_variance = self.posterior_variance if variance == "posterior" else self.betas
+        # p_theta's mean, Eq. (4)
+        self.kept, self.eps_share = self.alphas.sqrt(), (1 - self.alphas) / self.noise
+        self._sent = {}  # (name, device) -> the table there, float32: not every device has float64
 
-    def to(self, device):
-        r"""This object with its tables on a device, so that training there copies nothing."""
-        for name, table in vars(self).items():
-            if torch.is_tensor(table):
-                setattr(self, name, table.to(device))
-        return self
+    def __deepcopy__(self, memo):
+        return self  # nothing in it changes
 
     def q_sample(self, x_0, t, noise):
         r"""Draw x_t ~ q(x_t | x_0) = N(sqrt(bar_alpha_t) x_0, (1 - bar_alpha_t) I), (B, L, D).
@@ -97,8 +97,7 @@ class GaussianDiffusion:
         """
         if x_0.shape != noise.shape:
             raise ValueError(f"noise {tuple(noise.shape)} must have x_0's {tuple(x_0.shape)}")
-        signal = self.at(self.alphas_cumprod.sqrt(), t, x_0)
-        return signal * x_0 + self.at(self.noise_variance.sqrt(), t, x_0) * noise
+        return self.at("signal", t, x_0) * x_0 + self.at("noise", t, x_0) * noise
 
     def noise_loss(self, eps_model, x_0, cond, generator, by_quartile=False, weights=None):
         r"""E |eps - eps_theta(x_t, t, input)|^2 over uniform t, as a mean per element.
@@ -119,7 +118,7 @@ class GaussianDiffusion:
         eps = eps_model(self.q_sample(x_0, t, noise), t, cond)
         error = ((noise - eps) ** 2).mean(-1)  # (B, L)
         if weights is not None:
-            error = error * samplers.per_clip(weights.to(t.device)[t], error)
+            error = error * samplers.per_clip(weights[t], error)
         mask = getattr(cond, "mask", None)
         real = torch.ones_like(error) if mask is None else mask.to(error)  # (B, L) of 0 and 1
         if mask is not None:
@@ -142,8 +141,8 @@ class GaussianDiffusion:
         Raises:
             ValueError: t is outside 1..T.
         """
-        share = self.at((1 - self.alphas) / self.noise_variance.sqrt(), t, x_t, first=1)
-        return (x_t - share * eps) / self.at(self.alphas.sqrt(), t, x_t, first=1)
+        share = self.at("eps_share", t, x_t, first=1)
+        return (x_t - share * eps) / self.at("kept", t, x_t, first=1)
 
     def reverse_steps(self, steps=None, eta=1.0, order=1):
         r"""The sampler as a list of ReverseStep (floats), t falling, the last one without noise.
@@ -203,8 +202,7 @@ class GaussianDiffusion:
         like = torch.empty(0, device=device or generator.device, dtype=dtype)
         x = _randn(shape, generator, like)
         times = torch.tensor([step.t for step in plan], device=like.device)
-        signal = self.alphas_cumprod.sqrt().tolist()
-        noise_std = self.noise_variance.sqrt().tolist()
+        signal, noise_std = self.signal.tolist(), self.noise.tolist()
         if held is not None:
             x = torch.where(held, signal[plan[0].t] * known + noise_std[plan[0].t] * x, x)
         x_0 = None  # as the last step implied it
@@ -224,7 +222,7 @@ class GaussianDiffusion:
         return x if held is None else torch.where(held, known, x)
 
     def at(self, table, t, x, first=0):
-        r"""Entries of a table (T + 1,) at t (B,), in x's dtype, shaped to multiply x (B, ...).
+        r"""Entries of a table, by name, at t (B,), in x's dtype, shaped to multiply x (B, ...).
 
         Raises:
             ValueError: a t is outside first .. T.
@@ -232,7 +230,15 @@ class GaussianDiffusion:
         if t.device.type == "cpu" and not first <= int(t.min()) <= int(t.max()) <= self.T:
             low, high = int(t.min()), int(t.max())
             raise ValueError(f"t spans {low} .. {high}; allowed: {first} .. T = {self.T}")
-        return samplers.per_clip(table.to(t.device)[t], x)
+        return samplers.per_clip(self._near(table, t.device)[t], x)
+
+    def _near(self, table, device):
+        """The table on a device: float64 here, float32 elsewhere, where it goes once."""
+        if device.type == "cpu":
+            return getattr(self, table)
+        if (table, device) not in self._sent:
+            self._sent[table, device] = getattr(self, table).float().to(device)
+        return self._sent[table, device]
 
 
 def build(config):

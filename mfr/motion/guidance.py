@@ -56,9 +56,8 @@ class VelocityPredictor:
 
         cond is a Condition, or what prepare returned.
         """
-        signal = self.diffusion.alphas_cumprod.to(t.device)[t].view(-1, 1, 1)  # (B, 1, 1)
-        velocity = self.network(x_t, t, cond)
-        return (1 - signal).sqrt().to(x_t) * x_t + signal.sqrt().to(x_t) * velocity
+        noise, signal = (self.diffusion.at(name, t, x_t) for name in ("noise", "signal"))
+        return noise * x_t + signal * self.network(x_t, t, cond)
 
 
 class GuidedCondition(NamedTuple):

@@ -33,6 +33,8 @@ class MotionModel(nn.Module):
         self.reference = Statistics(torch.zeros(COEFFICIENT_DIM), torch.ones(COEFFICIENT_DIM))
         self.speaker = Statistics(torch.zeros(COEFFICIENT_DIM), torch.ones(COEFFICIENT_DIM))
         self.audio = Statistics(torch.zeros(AUDIO_DIM), torch.ones(AUDIO_DIM))
+        weights = getattr(self.eps_model, "weights", torch.ones(config.T + 1))
+        self.register_buffer("error_weights", weights.float(), persistent=False)  # (T + 1,)
 
     def fit(self, data):
         r"""Remember the statistics of the training clips, a MotionData."""
@@ -73,20 +75,22 @@ class MotionModel(nn.Module):
         )
 
     def loss(self, listener, cond, generator, by_quartile=False):
-        r"""Eq. (3) on raw motion (B, L, 70); the attitude of some clips is dropped for guidance.
+        r"""Eq. (3) on raw motion (B, L, 70).
 
         A velocity's own error counts where the network puts out one; while training, listener and
-        speaker are blurred. The Condition is raw too; the generator is the source of t, noise and
-        of which attitudes are dropped. A scalar; by_quartile also that of each quarter of t, (4,).
+        speaker are blurred and some attitudes dropped, for guidance. The Condition is raw too; the
+        generator is the source of t, noise and of which attitudes are dropped. A scalar;
+        by_quartile also that of each quarter of t, (4,).
         """
-        cond = drop_attitude(cond, self.config.attitude_dropout, generator)
         x_0 = self.listener.normalise(listener - self._origin(cond))
         cond = self.standardised(cond)
         if self.training:
+            cond = drop_attitude(cond, self.config.attitude_dropout, generator)
             cond = blur_listener(cond, self.config.listener_noise, generator)
         cond = self.network.prepare(cond, generator if self.training else None)
-        weights = getattr(self.eps_model, "weights", None)
-        return self.diffusion.noise_loss(self.eps_model, x_0, cond, generator, by_quartile, weights)
+        return self.diffusion.noise_loss(
+            self.eps_model, x_0, cond, generator, by_quartile, self.error_weights
+        )
 
     @torch.no_grad()
     def sample(self, cond, samples, generator, steps=None, guidance=None, eta=None, progress=None):

@@ -49,12 +49,10 @@ def ddim_mean(tables, x_t, t, s, eps, eta):
     Raises:
         ValueError: t or s is outside the tables.
     """
-    signal, noise = tables.alphas_cumprod.sqrt(), tables.noise_variance.sqrt()
-    x_0 = x_t - tables.at(noise, t, x_t, first=1) * eps
-    x_0 = x_0 / tables.at(signal, t, x_t, first=1)
+    x_0 = (x_t - tables.at("noise", t, x_t, first=1) * eps) / tables.at("signal", t, x_t, first=1)
     kept = tables.noise_variance[s] - ddim_std(tables, t, s, eta) ** 2  # noise that stays eps
     kept = per_clip(kept.clamp(min=0).sqrt(), x_t)
-    return tables.at(signal, s, x_t) * x_0 + kept * eps
+    return tables.at("signal", s, x_t) * x_0 + kept * eps
 
 
 def ddim_std(tables, t, s, eta):
@@ -76,7 +74,7 @@ def second_order(tables, t, s):
     which only reads x_0 off. t falls, (n,) int64; s is where each step leads, the last to 0:
     (n,) float64.
     """
-    signal, noise = tables.alphas_cumprod.sqrt(), tables.noise_variance.sqrt()
+    signal, noise = tables.signal, tables.noise
     level = (signal / noise).log()
     h = level[s] - level[t]  # the last one is infinite
     turn = torch.zeros_like(h)
@@ -101,7 +99,7 @@ def ddim_walk(tables, steps, eta, order=1):
         raise ValueError(f"eta is {eta}; allowed: 0 .. 1")
     if order not in (1, 2) or (order == 2 and eta):
         raise ValueError(f"order is {order} with eta {eta}; allowed: 1, or 2 with eta 0")
-    t = torch.tensor(_visited(tables.T, steps), device=tables.betas.device)  # (n,) falling
+    t = torch.tensor(_visited(tables.T, steps))  # (n,) falling
     s = torch.cat([t[1:], t.new_zeros(1)])
     one, zero = torch.ones_like(tables.betas[t]), torch.zeros_like(tables.betas[t])
     std = ddim_std(tables, t, s, eta)

@@ -8,6 +8,7 @@ square map whose places are (x, y) of a head point.
 
 import torch
 
+from mfr.face.arrays import constant
 from mfr.face.camera import CAMERA_Z, ZOOM, pixel_grid, rotation_matrix
 from mfr.face.coefficients import MOTION_ANGLE, MOTION_TRANS
 
@@ -31,12 +32,12 @@ def head_points(coefficients, places):
         distance (B, h, w) of the ray from the centre [radii]; below 1 it hits).
     """
     rotation = rotation_matrix(coefficients[:, MOTION_ANGLE])  # (B, 3, 3)
-    eye = torch.tensor([0, 0, CAMERA_Z]).to(coefficients) - coefficients[:, MOTION_TRANS]  # (B, 3)
+    eye = constant((0, 0, CAMERA_Z), coefficients) - coefficients[:, MOTION_TRANS]  # (B, 3)
     eye = _turn(eye[:, None, None], rotation.transpose(1, 2))  # (B, 1, 1, 3): R^T p
     ray = torch.cat([places / ZOOM, -torch.ones_like(places[..., :1])], -1)
-    ray = _turn((ray * ray.new_tensor([1, -1, 1]))[None], rotation.transpose(1, 2))
-    radii = ray.new_tensor(RADII)
-    o, d = (eye - ray.new_tensor(CENTRE)) / radii, ray / radii  # a unit sphere from here on
+    ray = _turn((ray * constant((1, -1, 1), ray))[None], rotation.transpose(1, 2))
+    radii = constant(RADII, ray)
+    o, d = (eye - constant(CENTRE, ray)) / radii, ray / radii  # a unit sphere from here on
     a, b, c = (d * d).sum(-1), (o * d).sum(-1), (o * o).sum(-1)
     miss = (c - b * b / a).clamp(min=0)  # squared distance of the line from the centre
     depth = (-b - (a * (1 - miss)).clamp(min=0).sqrt()) / a
@@ -77,7 +78,7 @@ def chart_place(points):
     Returns:
         (..., 2), within [-1, 1] on the chart.
     """
-    return points[..., :2] / points.new_tensor([CHART_HALF[0], -CHART_HALF[1]])
+    return points[..., :2] / constant((CHART_HALF[0], -CHART_HALF[1]), points)
 
 
 def chart_points(side, like):
@@ -92,7 +93,7 @@ def chart_points(side, like):
     Returns:
         (B, side, side, 3) in head coordinates.
     """
-    place = pixel_grid(side, like) * like.new_tensor(CHART_HALF)
+    place = pixel_grid(side, like) * constant(CHART_HALF, like)
     x, y = place[..., 0], -place[..., 1]
     off = ((x - CENTRE[0]) / RADII[0]) ** 2 + ((y - CENTRE[1]) / RADII[1]) ** 2
     z = CENTRE[2] + RADII[2] * (1 - off).clamp(min=0).sqrt()

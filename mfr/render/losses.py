@@ -169,7 +169,7 @@ def renderer_loss(rendered, real, config, V=None, features=None, discriminator=N
         discriminator: PatchDiscriminator, or None.
 
     Returns:
-        (scalar, dict of the unweighted terms as floats).
+        (scalar, dict of the unweighted terms, without gradient).
     """
     fake = rendered.image
     terms = {}
@@ -190,4 +190,4 @@ def renderer_loss(rendered, real, config, V=None, features=None, discriminator=N
     if config.gan_weight and discriminator:
         terms["gan"] = gan_loss(discriminator, fake)
     total = sum(getattr(config, f"{name}_weight") * term for name, term in terms.items())
-    return total, {name: float(term.detach()) for name, term in terms.items()}
+    return total, {name: term.detach() for name, term in terms.items()}

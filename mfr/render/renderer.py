@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mfr.config import COEFFICIENT_DIM, IMAGE_SIZE
+from mfr.face.arrays import constant
 from mfr.face.camera import pixel_grid, sample
 from mfr.face.coefficients import COEFF_DIM, MOTION_EXP, to_motion
 from mfr.render.head import (
@@ -205,7 +206,7 @@ def _where_parts_are(coefficients):
 
 def _neck(coefficients):
     """(B, 2): where the neck's joint is seen."""
-    joint = coefficients.new_tensor(NECK).expand(len(coefficients), 1, 1, 3)
+    joint = constant(NECK, coefficients).expand(len(coefficients), 1, 1, 3)
     return place_points(coefficients, joint)[:, 0, 0]
 
 

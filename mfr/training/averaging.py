@@ -6,18 +6,20 @@ import torch
 
 
 def pick_device(name="auto"):
-    r"""The device to compute on: auto (a GPU if there is one) | cpu | cuda | cuda:N.
+    r"""The device to compute on: auto (a GPU or a Mac's, if there is one) | cpu | cuda | cuda:N | mps.
 
     Raises:
         ValueError: no such device here.
     """
+    here = ["cuda"] if torch.cuda.is_available() else []
+    here += ["mps"] if torch.backends.mps.is_available() else []
+    here += ["cpu"]
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if not name.startswith(("cpu", "cuda")) or (name != "cpu" and not torch.cuda.is_available()):
-        raise ValueError(
-            f"device {name!r} is not here; allowed: auto, cpu"
-            + (", cuda" if torch.cuda.is_available() else "")
-        )
+        return torch.device(here[0])
+    kind, _, number = name.partition(":")
+    several = kind == "cuda" and number.isdecimal() and int(number) < torch.cuda.device_count()
+    if kind not in here or (number and not several):
+        raise ValueError(f"device {name!r} is not here; allowed: auto, {', '.join(here[::-1])}")
     return torch.device(name)
 
 
@@ -36,11 +38,12 @@ class AveragedWeights:
     def update(self, network, step):
         r"""Move the average towards the network after an optimiser's step, counted from 0."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        for name, value in network.state_dict().items():
-            if value.is_floating_point():
-                self.shadow[name].lerp_(value, 1 - decay)
-            else:
-                self.shadow[name].copy_(value)
+        values = network.state_dict()
+        floats = [name for name, value in values.items() if value.is_floating_point()]
+        averages, latest = [self.shadow[name] for name in floats], [values[name] for name in floats]
+        torch._foreach_lerp_(averages, latest, 1 - decay)  # all in one call
+        for name in values.keys() - set(floats):
+            self.shadow[name].copy_(values[name])
 
     def evaluate(self, loss):
         r"""A float, loss(network), under the averaged weights."""
@@ -48,3 +51,8 @@ class AveragedWeights:
         self.network.eval()
         with torch.no_grad():
             return float(loss(self.network))
+
+    def judge(self, validation):
+        r"""What validation(network) says, name -> float, of the weights just evaluated."""
+        with torch.no_grad():
+            return validation(self.network)

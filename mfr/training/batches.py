@@ -1,6 +1,11 @@
-r"""What training draws from: windows of motion and single frames, all in memory."""
+r"""What training draws from: windows of motion and single frames, all in memory.
+
+Places are drawn on the host, so that a seed means the same batches on every device; what lies there
+is gathered on the device. Nothing here waits for it.
+"""
 
 import warnings
+from copy import copy
 from functools import lru_cache
 
 import numpy as np
@@ -14,6 +19,67 @@ from mfr.files.vico import some_frames
 from mfr.motion.condition import Condition
 from mfr.motion.model import one_hot
 from mfr.sound.features import acoustic_features
+
+
+ON_DEVICE = 4 << 30  # bytes up to which a set of frames or motion is kept on the device
+
+
+def sent(x, device):
+    r"""x on a device; the host does not wait until it is there."""
+    if device.type != "cuda" or x.device.type == "cuda":
+        return x.to(device)
+    return x.pin_memory().to(device, non_blocking=True)
+
+
+def kept(x, device):
+    r"""A set of data where it is drawn from: on the device up to ON_DEVICE bytes, else on the host.
+
+    On the host, the next batch is gathered and sent while the device works at the last one.
+    """
+    return x.to(device) if x.numel() * x.element_size() <= ON_DEVICE else x
+
+
+class Reel:
+    r"""Clips (L_i, D) one after the other in one tensor: windows of many are one gather.
+
+    Clips that share their memory lie there once.
+
+    Args:
+        clips: list of float tensors, one D.
+    """
+
+    def __init__(self, clips):
+        places, parts, end = {}, [], 0
+        for clip in clips:
+            if _memory(clip) not in places:
+                places[_memory(clip)] = end
+                parts.append(clip)
+                end += len(clip)
+        self.frames = torch.cat(parts)
+        self.first = torch.tensor([places[_memory(clip)] for clip in clips])  # (N,)
+        self.lengths = torch.tensor([len(clip) for clip in clips])
+
+    def clips(self):
+        r"""The list of (L_i, D) again, in the memory of this one."""
+        starts, lengths = self.first.tolist(), self.lengths.tolist()
+        return [self.frames[start : start + n] for start, n in zip(starts, lengths)]
+
+    def to(self, device):
+        r"""Keep it on a device, where it fits."""
+        self.frames = kept(self.frames, device)
+        self.first, self.lengths = (x.to(self.frames.device) for x in (self.first, self.lengths))
+
+    def windows(self, chosen, frames):
+        r"""Frames (B, W) of the clips chosen (B,) -> (B, W, D), zeros where a clip has none."""
+        first, lengths = self.first[chosen, None], self.lengths[chosen, None]  # (B, 1)
+        outside = (frames < 0) | (frames >= lengths)
+        return self.frames[first + frames.masked_fill(outside, 0)].masked_fill(
+            outside[..., None], 0
+        )
+
+
+def _memory(clip):
+    return clip.data_ptr(), len(clip)
 
 
 class MotionData:
@@ -45,57 +111,59 @@ class MotionData:
             self.audio.append(features_of(clip.audio, length))
             self.speaker.append(speaker[:length])
             self.listener.append(torch.as_tensor(listener[:length], dtype=torch.float32))
+        self.reels = [Reel(x) for x in (self.listener, self.audio, self.speaker)]
+        self.listener, self.audio, self.speaker = (reel.clips() for reel in self.reels)
+        self.lengths = self.reels[0].lengths  # (N,) on the host
         self.attitude = one_hot([clip.attitude for clip in clips])
-        self.identity = None
+        self.identity, self.device = None, torch.device("cpu")
+
+    def to(self, device):
+        r"""Draw windows for a device, on it where they fit; the lists stay on the host."""
+        self.device = torch.device(device)
+        self.reels = [copy(reel) for reel in self.reels]
+        for reel in self.reels:
+            reel.to(self.device)
+        return self
 
     @property
     def num_frames(self):
         r"""Frames of all clips together."""
         return sum(len(x) for x in self.listener)
 
-    def draw(self, count, window, generator, past=0):
+    def draw(self, count, window, generator, past=0, share=slice(None)):
         r"""B windows at random places of random clips, longer clips more often, in raw units.
 
-        (listener (B, L, 70), Condition of P + L frames), L = window, P = past. Shorter clips are
-        padded and masked, and so is what lies before a clip; the reference is the clip's first
-        frame, the portrait in ViCo's task.
+        (listener (B, L, 70), Condition of P + L frames), L = window, P = past, on the device.
+        Shorter clips are padded and masked, and so is what lies before a clip; the reference is the
+        clip's first frame, the portrait in ViCo's task. Of several processes' one batch, `share`
+        are the rows that are wanted here.
         """
-        places = torch.tensor([max(1, len(x) - window + 1) for x in self.listener])
+        places = (self.lengths - window + 1).clamp(min=1)
         chosen = torch.multinomial(places.float(), count, replacement=True, generator=generator)
         starts = (torch.rand(count, generator=generator) * places[chosen]).long()
-        rows = []
-        for i, start in zip(chosen.tolist(), starts.tolist()):
-            rows.append(
-                (
-                    _cut(self.listener[i], start, window),
-                    _cut(self.audio[i], start - past, past + window),
-                    _cut(self.speaker[i], start - past, past + window),
-                    self.listener[i][0],
-                )
-            )
-        listener, audio, speaker, reference = (torch.stack(x) for x in zip(*rows))
-        frames = starts[:, None] + torch.arange(-past, window)  # (B, P + L)
-        lengths = torch.tensor([len(x) for x in self.listener])[chosen, None]
+        chosen, starts = chosen[share], starts[share]
+        return self._windows(chosen, starts, window, past)
+
+    def _windows(self, chosen, starts, window, past):
+        """The windows (B,) that begin at starts in the clips chosen, both on the host."""
+        listener, audio, speaker = self.reels
+        at = sent(torch.stack([chosen, starts]), listener.frames.device)
+        frames = at[1][:, None] + torch.arange(-past, window, device=at.device)  # (B, P + L)
         condition = Condition(
-            audio=audio,
-            speaker=speaker,
+            audio=audio.windows(at[0], frames),
+            speaker=speaker.windows(at[0], frames),
             identity=self.identity[chosen],
-            reference=reference,
+            reference=listener.frames[listener.first[at[0]]],
             attitude=self.attitude[chosen],
-            mask=(frames >= 0) & (frames < lengths),
+            mask=(frames >= 0) & (frames < listener.lengths[at[0], None]),
         )
-        return listener, condition
+        moved = listener.windows(at[0], frames[:, past:]), *condition
+        moved = [sent(x, self.device) for x in moved]
+        return moved[0], Condition(*moved[1:])
 
 
 def _motion_of(path):
     return torch.as_tensor(to_motion(load_mat(path)[0]), dtype=torch.float32)
-
-
-def _cut(x, start, length):
-    r"""Frames start .. start + length of (L, D), zeros where x has none: (length, D)."""
-    part = x[max(start, 0) : start + length]
-    before = max(-start, 0)
-    return torch.nn.functional.pad(part, (0, 0, before, length - before - len(part)))
 
 
 class FrameData:
@@ -133,6 +201,13 @@ class FrameData:
         self.frames, self.coefficients = torch.cat(frames), torch.cat(coefficients)
         self.windows = torch.cat(windows)
         self.person, self.video = torch.tensor(person), torch.tensor(video)
+        self.device = torch.device("cpu")
+
+    def to(self, device):
+        r"""Give images on a device, out of its own memory where all fit; the rest stays here."""
+        self.device = torch.device(device)
+        self.frames = kept(self.frames, self.device)
+        return self
 
     @property
     def num_videos(self):
@@ -141,7 +216,8 @@ class FrameData:
 
     def images(self, index):
         r"""Frames as the networks want them: index (B,) -> float32 (B, 3, 256, 256) in [0, 1]."""
-        return self.frames[index].permute(0, 3, 1, 2).float() / 255
+        frames = self.frames[sent(index, self.frames.device)]
+        return sent(frames, self.device).permute(0, 3, 1, 2).float() / 255
 
     def draw(self, count, generator):
         r"""Random frames: int64 (B,) indices."""

@@ -8,7 +8,7 @@ from torch import nn
 from mfr.face.identity import IdentityNet, MarginHead, recognition_loss
 from mfr.face.reconstruction import augment
 from mfr.training import checkpoint
-from mfr.training.batches import FrameData
+from mfr.training.batches import FrameData, sent
 from mfr.training.stage import Stage, mean_over
 
 
@@ -38,9 +38,10 @@ class IdentityStage(Stage):
 
     def build(self, run):
         r"""Networks and frames."""
-        self.frames = FrameData(self.train_clips, window=1)
-        self.held = FrameData(self.held_clips, window=1, people=self.frames.people)
-        people = len(self.frames.people)
+        self.frames = FrameData(self.train_clips, window=1).to(self.device)
+        people = self.frames.people
+        self.held = FrameData(self.held_clips, window=1, people=people).to(self.device)
+        people = len(people)
         self.network = IdentityNet(self.config)
         head = MarginHead(people, self.config)
         self.modules = nn.ModuleDict({"network": self.network, "head": head})
@@ -49,9 +50,9 @@ class IdentityStage(Stage):
 
     def loss(self, step, draw, noise):
         r"""Margin softmax on augmented frames."""
-        index = self.frames.draw(self.config.batch_size, draw)
-        images = augment(self.frames.images(index).to(self.device), noise)
-        person = self.frames.person[index].to(self.device)
+        index = self.share(self.frames.draw(self.config.batch_size, draw))
+        images = augment(self.frames.images(index), noise)
+        person = sent(self.frames.person[index], self.device)
         return recognition_loss(self.network, self.modules["head"], images, person), {}
 
     def held_out_loss(self, network):
@@ -62,8 +63,8 @@ class IdentityStage(Stage):
         index = known[self.chosen_once(len(known), self.held_out_frames)]
 
         def loss(part):
-            images = self.held.images(part).to(self.device)
-            person = self.held.person[part].to(self.device)
+            images = self.held.images(part)
+            person = sent(self.held.person[part], self.device)
             return recognition_loss(network, self.modules["head"], images, person)
 
         return mean_over(index, 32, loss)

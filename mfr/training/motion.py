@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from mfr.files.vico import portrait_of, portrait_path
+from mfr.motion.condition import Condition
 from mfr.motion.model import MotionModel
 from mfr.training.batches import MotionData
 from mfr.training.identity import frozen_identity
@@ -15,6 +16,9 @@ class MotionStage(Stage):
 
     name, unit = "motion", "windows"
     held_out_windows = 512
+    # while training, draws for a few held-out clips are judged: Eq. 3's loss rises before they worsen
+    judged_clips, judged_frames, judged_draws, judged_steps = 8, 120, 4, 10
+    score = None  # of draws (K, L, 70), the truth (L, 70) and the units (70,): the energy score
     expect = "loss about 1 at step 0 (the output starts at zero; noise and motion have variance 1)"
 
     def build(self, run):
@@ -27,6 +31,7 @@ class MotionStage(Stage):
         self.data, self.held = MotionData(self.train_clips), MotionData(self.held_clips)
         for data in (self.data, self.held):
             data.identity = portraits_to_vectors(V, data.clips, self.device)
+            data.to(self.device)
         if self.data.identity.shape[1] != self.config.identity_dim:
             found = self.data.identity.shape[1]
             raise ValueError(
@@ -35,7 +40,6 @@ class MotionStage(Stage):
             )
         self.network = MotionModel(self.config)
         self.network.fit(self.data)
-        self.network.diffusion.to(self.device)
         self.modules = nn.ModuleDict({"network": self.network})
 
     def describe(self):
@@ -45,27 +49,50 @@ class MotionStage(Stage):
             f"frames at 30 fps; {len(self.held.clips)} clips held out"
         )
 
-    def draw(self, data, count, generator):
+    def draw(self, data, count, generator, share=slice(None)):
         r"""Windows as the config wants them: (listener (B, L, 70), Condition) in raw units."""
-        return data.draw(count, self.config.window, generator, self.config.past)
+        return data.draw(count, self.config.window, generator, self.config.past, share)
+
+    def compiled(self):
+        r"""The noise predictor."""
+        return [self.network.network]
 
     def loss(self, step, draw, noise):
-        r"""noise_loss on random windows, with its four quarters of t as terms."""
-        listener, cond = self.draw(self.data, self.config.batch_size, draw)
-        listener, cond = listener.to(self.device), cond.to(self.device)
+        r"""noise_loss on random windows; a quarter of t that was not drawn has NaN for its term."""
+        count = self.config.batch_size
+        listener, cond = self.draw(self.data, count, draw, self.processes.share(count))
         with self.precision():
             loss, quarters = self.network.loss(listener, cond, noise, by_quartile=True)
-        return loss, {f"t{i + 1}/4": q for i, q in enumerate(quarters) if q.isfinite()}
+        return loss, {f"t{i + 1}/4": quarter for i, quarter in enumerate(quarters)}
+
+    def validation(self, network):
+        r"""The mean score of a few draws, in the training listeners' standard deviations."""
+        if self.score is None:
+            return {}
+        generator, units = torch.Generator(self.device).manual_seed(1), network.listener.std.cpu()
+        scores = []
+        for clip in range(min(self.judged_clips, len(self.held.clips))):
+            cut = slice(self.judged_frames)
+            cond = Condition(
+                audio=self.held.audio[clip][None, cut],
+                speaker=self.held.speaker[clip][None, cut],
+                identity=self.held.identity[clip, None],
+                attitude=self.held.attitude[clip, None],
+                reference=self.held.listener[clip][:1],
+            ).to(self.device)
+            steps = min(self.judged_steps, self.config.T)
+            draws = network.sample(cond, self.judged_draws, generator, steps).cpu()
+            truth = self.held.listener[clip][cut]
+            scores.append(self.score(*(x.numpy() for x in (draws, truth, units))))
+        return {"energy": sum(scores) / len(scores)}
 
     def held_out_loss(self, network):
         r"""noise_loss on fixed held-out windows, steps and noise."""
         generator = self.evaluation()
         noise = torch.Generator(self.device).manual_seed(1)
-        total = 0.0
-        for _ in range(self.held_out_windows // 64):
-            listener, cond = self.draw(self.held, 64, generator)
-            total += float(network.loss(listener.to(self.device), cond.to(self.device), noise))
-        return total / (self.held_out_windows // 64)
+        batches = (self.draw(self.held, 64, generator) for _ in range(self.held_out_windows // 64))
+        losses = [network.loss(listener, cond, noise) for listener, cond in batches]
+        return torch.stack(losses).mean().item()
 
 
 def portraits_to_vectors(V, clips, device):

@@ -1,5 +1,6 @@
 r"""Training the reconstruction net: frames to coefficients, taught by the data's own."""
 
+import torch
 from torch import nn
 
 from mfr.face.morphable import FILE as FACE_MODEL
@@ -12,7 +13,7 @@ from mfr.face.reconstruction import (
     pose_error,
     reconstruction_loss,
 )
-from mfr.training.batches import FrameData
+from mfr.training.batches import FrameData, sent
 from mfr.training.stage import Stage, mean_over
 
 
@@ -24,8 +25,8 @@ class ReconstructionStage(Stage):
 
     def build(self, run):
         r"""Network, frames and, where the data folder has one, the face model."""
-        self.frames = FrameData(self.train_clips, window=1)
-        self.held = FrameData(self.held_clips, window=1)
+        self.frames = FrameData(self.train_clips, window=1).to(self.device)
+        self.held = FrameData(self.held_clips, window=1).to(self.device)
         self.network = ReconstructionNet(self.config)
         self.network.set_statistics(self.frames.coefficients)
         self.modules = nn.ModuleDict({"network": self.network})
@@ -38,9 +39,9 @@ class ReconstructionStage(Stage):
 
     def loss(self, step, draw, noise):
         r"""reconstruction_loss on augmented frames, seen by a camera that was moved."""
-        index = self.frames.draw(self.config.batch_size, draw)
-        images = self.frames.images(index).to(self.device)
-        truth = self.frames.coefficients[index].to(self.device)
+        index = self.share(self.frames.draw(self.config.batch_size, draw))
+        images = self.frames.images(index)
+        truth = sent(self.frames.coefficients[index], self.device)
         images, truth = move_camera(images, truth, noise)
         images = augment(images, noise)
         with self.precision():
@@ -55,8 +56,8 @@ class ReconstructionStage(Stage):
         """
 
         def error(part):
-            predicted = network(self.held.images(part).to(self.device))
-            truth = self.held.coefficients[part].to(self.device)
+            predicted = network(self.held.images(part))
+            truth = sent(self.held.coefficients[part], self.device)
             if self.model is None:
                 return pose_error(predicted, truth)
             return landmark_error(predicted, truth, self.model)
@@ -67,5 +68,5 @@ class ReconstructionStage(Stage):
     def finish(self, network):
         r"""Remember what the training frames look like, so that strange ones can be told."""
         index = self.chosen_once(len(self.frames.frames), self.familiar_frames)
-        images = augment(self.frames.images(index), self.evaluation())
-        network.fit_familiarity(images.to(self.device))
+        noise = torch.Generator(self.device).manual_seed(1)
+        network.fit_familiarity(augment(self.frames.images(index), noise))

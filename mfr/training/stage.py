@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 from mfr.files.vico import held_out, read_clips
+from mfr.training.processes import Processes
 
 
 class Stage:
@@ -24,6 +25,7 @@ class Stage:
     """
 
     adversary = None
+    processes = Processes()  # this one alone
     held_out_frames = 256  # of the image stages: enough to tell two checkpoints apart
 
     def __init__(self, config, data, run, device, V=None, features=None):
@@ -54,13 +56,24 @@ class Stage:
         half = getattr(self.config, "precision", "float32") == "bfloat16"
         return torch.autocast(self.device.type, torch.bfloat16, enabled=half)
 
+    def share(self, index):
+        r"""Of places (N,) that all processes drew alike, those of this one."""
+        return index[self.processes.share(len(index))]
+
+    def compiled(self):
+        r"""The modules that --compile compiles: all of whose work is done in their forward."""
+        return [self.network]
+
+    def validation(self, network):
+        r"""What else is worth watching while training: name -> float."""
+        return {}
+
     def finish(self, network):
         r"""What is left to do with the network, with the weights that are kept."""
 
 
 def mean_over(index, size, loss):
     r"""Mean of loss(part) over an index (N,) cut into parts of `size`, weighed by length."""
-    total = 0.0
-    for part in index.split(size):
-        total += float(loss(part).detach()) * len(part)
-    return total / len(index)
+    parts = index.split(size)
+    losses = torch.stack([loss(part).detach() for part in parts]).tolist()  # one wait for all
+    return sum(value * len(part) for value, part in zip(losses, parts)) / len(index)

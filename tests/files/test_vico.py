@@ -154,6 +154,59 @@ def test_windows_of_a_short_clip_are_padded_and_masked(vico_folder):
     assert (listener[:, 50:] == 0).all() and (listener[:, :50] != 0).any()
 
 
+@pytest.mark.parametrize("past", [0, 5])
+def test_windows_at_every_place_of_every_clip_are_drawn_ends_included(past, vico_folder):
+    motion = batches.MotionData(data.read_clips(vico_folder))
+    motion.identity = torch.arange(6.0)[:, None]
+    listener, cond = motion.draw(300, 47, torch.Generator().manual_seed(0), past)
+    found = set()
+    for row in range(300):
+        clip = int(cond.identity[row, 0])
+        own = [s for s in range(4) if torch.equal(motion.listener[clip][s : s + 47], listener[row])]
+        assert len(own) == 1 and cond.mask[row].sum() == 47 + min(past, own[0])
+        found.add((clip, own[0]))
+    assert found == {(clip, start) for clip in range(6) for start in range(4)}
+
+
+def test_a_share_of_the_windows_is_rows_of_all(vico_folder):
+    motion = batches.MotionData(data.read_clips(vico_folder))
+    motion.identity = torch.arange(6.0)[:, None]
+    whole = motion.draw(6, 11, torch.Generator().manual_seed(0), 3)
+    part = motion.draw(6, 11, torch.Generator().manual_seed(0), 3, slice(2, 4))
+    for x, y in zip((whole[0], *whole[1]), (part[0], *part[1])):
+        assert torch.equal(x[2:4], y)
+
+
+def test_clips_that_share_their_memory_lie_in_a_reel_once(generator):
+    first, second = torch.randn(7, 3, generator=generator), torch.randn(5, 3, generator=generator)
+    reel = batches.Reel([first, second, first[:], second[1:]])
+    assert len(reel.frames) == 7 + 5 + 4
+    for clip, want in zip(reel.clips(), (first, second, first, second[1:])):
+        assert torch.equal(clip, want)
+    frames = torch.tensor([[-2, -1, 0], [3, 4, 5], [2, 6, 7], [3, 4, 5]])
+    found = reel.windows(torch.tensor([0, 1, 2, 3]), frames)
+    for row, (clip, numbers) in enumerate(zip((first, second, first, second[1:]), frames.tolist())):
+        for place, number in enumerate(numbers):
+            want = clip[number] if 0 <= number < len(clip) else torch.zeros(3)
+            assert torch.equal(found[row, place], want)
+
+
+@pytest.mark.parametrize("samples, frames", [(16266, 30), (16267, 31)])  # 30.499, 30.501 frames
+def test_sound_counts_whole_frames_from_a_half_on(samples, frames, copy):
+    media.write_sound(copy / "audios" / "c0.wav", np.zeros(samples), 16000)
+    with pytest.warns(UserWarning, match=f"sound {frames} frames; cut to {frames}"):
+        motion = batches.MotionData(data.read_clips(copy)[:1])
+    assert len(motion.audio[0]) == frames
+
+
+def test_every_frame_of_a_video_is_a_partner_ends_included(vico_folder):
+    frames = batches.FrameData(data.read_clips(vico_folder)[:2], window=1, per_video=7)
+    for video in (0, frames.num_videos - 1):
+        own = (frames.video == video).nonzero()[:, 0]
+        found = frames.partner(own[2].repeat(500), torch.Generator().manual_seed(0))
+        assert sorted(set(found.tolist())) == own.tolist()
+
+
 def test_a_sound_of_another_length_is_cut_with_a_warning(copy):
     media.write_sound(copy / "audios" / "c0.wav", np.zeros(16000), 16000)
     with pytest.warns(UserWarning, match="c0: speaker 50, listener 50, sound 30 frames; cut to 30"):

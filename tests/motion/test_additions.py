@@ -86,6 +86,20 @@ def test_speaker_is_a_few_normalised_features_blurred_only_while_training(genera
     assert torch.equal(whole(cond, None, generator), whole.frames(joined))  # all 115, no noise
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_the_speaker_is_blurred_exactly_when_a_generator_is_given(training, generator):
+    encoder = additions.SpeakerEncoder(0, replace(SMALL, speaker_noise=0.8)).double()
+    encoder.train(training)
+    cond = condition(50, 31)
+    plain = encoder(cond)
+    assert torch.equal(plain, encoder(cond))
+    noisy = [encoder(cond, generator=torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)]
+    assert torch.equal(noisy[0], noisy[1]) and not torch.allclose(noisy[0], noisy[2])
+    encoder.noise = 0.0
+    assert torch.equal(encoder(cond, generator=generator), plain)
+    assert not torch.allclose(noisy[0], plain)
+
+
 def test_noise_on_the_speaker_reaches_both_models(generator):
     x_t, t, cond = draw(9, B, L, 70), torch.tensor([3, 41]), condition()
     for config in (SMALL, CONCAT):

@@ -92,8 +92,8 @@ def test_loss_is_eq_3_of_the_standardised_motion(relative, training, prediction,
         (cond.reference - model.reference.mean) / model.reference.std,
     )
     noise = torch.Generator().manual_seed(3)
-    torch.rand(2, 1, generator=noise)  # which attitudes are dropped
     if training:  # the listener is blurred
+        torch.rand(2, 1, generator=noise)  # which attitudes are dropped
         direction = F.normalize(cond.identity, dim=-1) * cond.identity.shape[1] ** 0.5
         by_hand = by_hand._replace(
             identity=direction + 0.7 * torch.randn(direction.shape, generator=noise),
@@ -113,6 +113,18 @@ def test_loss_is_eq_3_of_the_standardised_motion(relative, training, prediction,
         want = want * signal**2 * weights[t - 1].float()[:, None, None]
     want = want.mean()
     torch.testing.assert_close(found, want, rtol=1e-4, atol=0)
+
+
+def test_attitudes_are_dropped_while_training_alone(generator):
+    cond, motion = condition(generator), torch.randn(2, 7, 70, generator=generator)
+    losses = {}
+    for share in (0.0, 0.999):
+        model = fitted(replace(SMALL, attitude_dropout=share), torch.Generator().manual_seed(0))
+        for training in (True, False):
+            given = torch.Generator().manual_seed(3)
+            losses[share, training] = float(model.train(training).loss(motion, cond, given))
+    assert losses[0.0, False] == losses[0.999, False]
+    assert losses[0.0, True] != losses[0.999, True]
 
 
 @pytest.mark.parametrize("relative", [True, False])
@@ -148,21 +160,22 @@ def test_the_config_says_how_many_steps_how_much_noise_and_guidance(generator, m
     seen = {}
 
     def sample(denoiser, shape, cond, generator, steps, eta, progress, known, held, order):
-        guided = hasattr(denoiser.eps_model, "guidance")
-        seen.update(steps=steps, eta=eta, guided=guided, order=order)
+        guidance = getattr(denoiser.eps_model, "guidance", None)
+        seen.update(steps=steps, eta=eta, guidance=guidance, order=order)
         return torch.zeros(shape)
 
     monkeypatch.setattr(model.diffusion, "sample", sample)
     model.sample(condition(generator, 1), 1, generator)
     assert torch.equal(torch.as_tensor(seen["steps"]), torch.as_tensor(spaced_steps(50, 3, 2.0)))
     assert seen["eta"] == 0.3 and seen["order"] == 1  # fresh noise: DDIM
+    assert seen["guidance"] == 2.0
     model.sample(condition(generator, 1), 1, generator, eta=0.0)
     assert seen["order"] == 2
     model.config = replace(model.config, sample_order=1)
     model.sample(condition(generator, 1), 1, generator, eta=0.0)
     assert seen["order"] == 1
     model.sample(condition(generator, 1), 1, generator, steps=0, guidance=1, eta=0.7)
-    assert seen["steps"] is None and not seen["guided"] and seen["eta"] == 0.7
+    assert seen["steps"] is None and seen["guidance"] is None and seen["eta"] == 0.7
     assert seen["order"] == 1
 
 

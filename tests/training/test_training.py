@@ -60,8 +60,10 @@ def test_every_stage_trains_and_leaves_its_files(stage, vico_folder, run, capsys
     assert json.loads((run / stage / "config.json").read_text())["steps"] == 2
     lines = (run / stage / "log.jsonl").read_text().split("\n")[:-1]
     entries = [json.loads(line) for line in lines]
+    assert all(("energy" in entry) == (stage == "motion") for entry in entries)
     assert [entry["step"] for entry in entries] == [1, 2]
     printed = capsys.readouterr().out
+    assert (run / stage / "loss.png").read_bytes().startswith(b"\x89PNG")
     for word in ("expect", "step      0/2", "held out", "steps/s", "left", "done", "next"):
         assert word in printed
 
@@ -99,6 +101,21 @@ def test_reconstruction_without_a_face_model_says_so(vico_folder, run):
     assert "face_model.mat is not there" in stage.expect
     _, terms = stage.loss(0, *(torch.Generator().manual_seed(seed) for seed in (0, 1)))
     assert "pose" in terms and "landmarks" not in terms
+
+
+def test_draws_for_held_out_clips_are_judged_while_training(vico_folder, run):
+    settings = config.preset("motion", width=16, layers=1, heads=2, feedforward=16)
+    stage = MotionStage(settings, vico_folder, run, "cpu")
+    assert stage.validation(stage.network) == {}
+    seen = []
+    stage.score = lambda *given: seen.append(given) or 3.0 * len(seen)
+    stage.judged_frames, stage.judged_draws, stage.judged_steps = 23, 3, 2
+    assert stage.validation(stage.network) == {"energy": 4.5}  # of 3 and 6
+    for clip, (draws, truth, units) in enumerate(seen):
+        assert draws.shape == (3, 23, 70) and units.shape == (70,)
+        assert (truth == stage.held.listener[clip][:23].numpy()).all()
+        assert (abs(draws[:, 0] - truth[0]) < 1e-4).all()  # each begins with its own portrait
+        assert (draws[0] != draws[1]).any()
 
 
 @pytest.mark.parametrize("prediction", ["noise", "velocity"])
@@ -142,9 +159,27 @@ def test_resume_is_bit_for_bit(vico_folder, run, tmp_path):
         train(stage, vico_folder, halves, 3, "--resume", *more)
         first, second = (checkpoint.load(f / stage / "last.pt", stage) for f in (whole, halves))
         assert first["step"] == second["step"] == 3
-        for name in ("modules", "model"):
+        names = ["modules", "model"] + (["adversary"] if stage == "renderer" else [])
+        for name in names:
             for key, value in first[name].items():
                 assert torch.equal(value, second[name][key]), (stage, key)
+
+
+def test_the_gradient_is_clipped(vico_folder, run, tmp_path, monkeypatch):
+    settings = config.preset(
+        "motion", width=16, layers=1, heads=2, feedforward=16, batch_size=3, steps=2, grad_clip=0.01
+    )
+    stage = MotionStage(settings, vico_folder, run, torch.device("cpu"))
+    sizes, step = [], torch.optim.AdamW.step
+
+    def seen(optimizer):
+        grads = [p.grad.flatten() for p in stage.modules.parameters() if p.grad is not None]
+        sizes.append(float(torch.cat(grads).norm()))
+        return step(optimizer)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", seen)
+    train_mfr.train(stage, tmp_path)
+    assert sizes == pytest.approx([0.01, 0.01], rel=1e-3)  # it is larger of itself
 
 
 def interrupt(stage, folder, run, steps, at, *more):

@@ -1,0 +1,182 @@
+r"""From nothing to every bundled file: one command, fixed seeds, goes on after any kill.
+
+    python -m mfr.training.recipe --out recipe --dry-run   says what it would do, and how long it takes
+    python -m mfr.training.recipe --out recipe
+
+ROWS is all of it. A row that is done is not done again; one that was cut short goes on. In the end
+recipe/weights/ holds the files with a table of how each was made.
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from mfr.config import STAGES
+from mfr.files.whole import atomic, command
+from mfr.training import checkpoint
+
+ROOT = Path(__file__).parents[2]
+
+
+class Row(NamedTuple):
+    r"""One command of the recipe; `{out}` in its words is the recipe's folder."""
+
+    makes: str  # data/NAME or runs/NAME
+    words: str
+    hours: float = 0.0  # on two cores; 0: not measured
+    needs: tuple = ()  # files that are copied into runs/NAME first, from below {out}
+
+
+SYNTHETIC = "-m data_tools.make_synthetic --out {out}/data/"
+TRAIN = "train_mfr.py "
+ROWS = (
+    # data: nobody of one seed is met in a set of another
+    Row("data/small", SYNTHETIC + "small --size small --no-video --stills 16 --randomise"),
+    Row("data/people", SYNTHETIC + "people --size crowd --seed 1 --no-video --stills 16"),
+    Row("data/town", SYNTHETIC + "town --size town --seed 2 --no-video --stills 4 --randomise"),
+    Row("data/answers", SYNTHETIC + "answers --size vico --no-video --stills 1 --answers 12"),
+    # networks
+    Row(
+        "runs/identity",
+        TRAIN + "identity --data {out}/data/small --run {out}/runs/identity --steps 1200",
+    ),
+    Row(
+        "runs/reconstruction",
+        TRAIN + "reconstruction --data {out}/data/town --run {out}/runs/reconstruction "
+        "--steps 8000 --learning-rate 1.2e-3 --batch-size 24",
+    ),
+    Row(
+        "runs/motion",
+        TRAIN + "motion --data {out}/data/answers --run {out}/runs/motion --steps 3600 "
+        "--learning-rate 1e-3 --speaker-noise 0.5 --listener-noise 1",
+        needs=("runs/identity/identity.pt",),
+    ),
+    Row(
+        "runs/renderer",
+        TRAIN + "renderer --data {out}/data/people --run {out}/runs/renderer --steps 8000 "
+        "--batch-size 12 --warp-steps 5000 --gan-start 7000 --learning-rate 8e-4",
+        needs=("runs/identity/identity.pt",),
+    ),
+)
+# the reduced scale of --trial: what it takes to see that every row runs
+TRIAL_STEPS, TRIAL_WIDTH = 2, {"identity": 8, "reconstruction": 8, "motion": 16, "renderer": 16}
+
+
+def words_of(row, out, trial=False):
+    r"""The words after `python` of a row, a list."""
+    words = [word.format(out=out) for word in row.words.split()]
+    if not trial:
+        return words
+    if row.makes.startswith("data/"):
+        words[words.index("--size") + 1] = "demo"
+        return [*words, "--workers", "1"]
+    words[words.index("--steps") + 1] = str(TRIAL_STEPS)
+    words += ["--width", str(TRIAL_WIDTH[words[1]])]
+    return words + ["--batch-size", "4"] + (["--targets", "2"] if words[1] == "renderer" else [])
+
+
+class Book:
+    r"""recipe.json: the words of every row that is done, and the seconds that it took."""
+
+    def __init__(self, out):
+        self.path = Path(out) / "recipe.json"
+        self.done = json.loads(self.path.read_text()) if self.path.exists() else {}
+
+    def has(self, row, words):
+        r"""Is the row done?
+
+        Raises:
+            ValueError: it was done with other words.
+        """
+        entry = self.done.get(row.makes)
+        if entry and entry["words"] != words:
+            raise ValueError(
+                f"{self.path}: {row.makes} was made by {' '.join(entry['words'])!r}, now it is "
+                f"{' '.join(words)!r}; allowed: the same, or another --out"
+            )
+        return entry is not None
+
+    def add(self, row, words, seconds):
+        r"""The row is done."""
+        self.done[row.makes] = {"words": words, "seconds": round(seconds, 1)}
+        with atomic(self.path) as temporary:
+            temporary.write_text(json.dumps(self.done, indent=1) + "\n")
+
+
+def cook(out, trial=False, rows=ROWS):
+    r"""Do every row that is not done yet, then gather the weights.
+
+    Raises:
+        ValueError: a command failed, or a row was done with other words.
+    """
+    book = Book(out)
+    for row in rows:
+        words = words_of(row, out, trial)
+        if book.has(row, words):
+            print(f"has       {row.makes}", flush=True)
+            continue
+        print(f"makes     {row.makes}: python {' '.join(words)}", flush=True)
+        for name in row.needs:
+            with atomic(Path(out) / row.makes / Path(name).name) as temporary:
+                shutil.copyfile(Path(out) / name, temporary)
+        resume = ["--resume"] if row.makes.startswith("runs/") else []  # data go on by themselves
+        began = time.monotonic()
+        code = subprocess.run([sys.executable, *words, *resume], cwd=ROOT).returncode
+        if code:
+            raise ValueError(f"{row.makes}: python {' '.join(words)} ended with code {code}")
+        book.add(row, words, time.monotonic() - began)
+    gather(Path(out), book)
+
+
+def gather(out, book):
+    r"""OUT/weights: the four files and a table of how each was made."""
+    lines = ["| file | command | steps | held out at the end | hours |", "|---|---|---|---|---|"]
+    for stage in STAGES:
+        made = out / "runs" / stage / f"{stage}.pt"
+        with atomic(out / "weights" / made.name) as temporary:
+            shutil.copyfile(made, temporary)
+        state, entry = checkpoint.load(made, stage), book.done[f"runs/{stage}"]
+        said = " ".join(entry["words"]).replace(str(out), "OUT")
+        lines.append(
+            f"| `{made.name}` | `python {said}` | {state['step']} | {state['held_out']:.4f} | "
+            f"{entry['seconds'] / 3600:.2f} |"
+        )
+    with atomic(out / "weights" / "TABLE.md") as temporary:
+        temporary.write_text("\n".join(lines) + "\n")
+    print(f"done      {out / 'weights'}")
+
+
+def plan(out, trial=False, rows=ROWS):
+    r"""Print what cook would do and how long it takes; nothing is written."""
+    book, hours = Book(out), 0.0
+    for row in rows:
+        words = words_of(row, out, trial)
+        state = "has" if book.has(row, words) else "makes"
+        took = f"{row.hours:.1f} h" if row.hours else "time not measured"
+        print(f"{state:<9} {row.makes}: python {' '.join(words)} · {took}")
+        hours += row.hours if state == "makes" else 0
+    print(f"in all    {hours:.1f} h on two cores, of what is measured; nothing was done")
+
+
+def main(arguments=None):
+    r"""The command line."""
+    parser = argparse.ArgumentParser(
+        prog="mfr.training.recipe",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--out", default="recipe", help="everything goes here (%(default)s)")
+    parser.add_argument("--dry-run", action="store_true", help="print what would be done")
+    parser.add_argument("--trial", action="store_true", help="at a tiny scale, to see that it runs")
+    options = parser.parse_args(arguments)
+    out = str(Path(options.out).resolve())
+    (plan if options.dry_run else cook)(out, options.trial)
+
+
+if __name__ == "__main__":
+    command(main)

@@ -1,0 +1,139 @@
+r"""What one sees of a run: a line now and then, loss.png, and words when something looks wrong."""
+
+import json
+import math
+import resource
+import sys
+
+import torch
+
+from mfr.files.whole import atomic
+
+MEMORY = 50  # steps that a running mean looks back
+STILL = 0.01  # share by which a held-out loss must have fallen to count as learning
+PATIENCE = 4  # evaluations without a new best after which a held-out loss is said to rise
+
+
+class Meter:
+    r"""Running means of a loss and its terms, on the device: to read each step would wait for it."""
+
+    def __init__(self):
+        self.names, self.means = (), None
+
+    def add(self, terms, seen):
+        r"""Take the terms, name -> scalar tensor, of the seen-th step; NaN is one it did not have."""
+        values = torch.stack([term.detach().float() for term in terms.values()])
+        if tuple(terms) != self.names:
+            before = self.read()
+            known = [before.get(name, math.nan) for name in terms]
+            self.names, self.means = tuple(terms), values.new_tensor(known)
+        moved = self.means.lerp(values, 1 / min(MEMORY, seen))
+        moved = torch.where(self.means.isnan(), values, moved)
+        self.means = torch.where(values.isnan(), self.means, moved)
+
+    def read(self):
+        r"""name -> float of every term that there was."""
+        values = self.means.tolist() if self.names else []
+        return {name: x for name, x in zip(self.names, values) if not math.isnan(x)}
+
+
+class Finite:
+    r"""Notes the first step whose gradient was not finite, without waiting for the device."""
+
+    LOOK = 20  # steps between two looks at a device that would have to be waited for
+
+    def __init__(self, device):
+        self.first = torch.full((), torch.iinfo(torch.int32).max, dtype=torch.int32, device=device)
+        self.every = 1 if device.type == "cpu" else self.LOOK
+
+    def add(self, size, step):
+        r"""The gradient's norm of a step; the first bad step, or None, now and then."""
+        self.first = torch.where(size.isfinite(), self.first, self.first.clamp(max=step))
+        return self.look() if step % self.every == 0 else None
+
+    def look(self):
+        r"""The first bad step so far, or None."""
+        first = int(self.first)
+        return None if first == torch.iinfo(torch.int32).max else first
+
+
+def progress(step, steps, running, pace, device, held_out=None):
+    r"""One line: `running` name -> mean ("loss" is the sum), pace [steps/s], name -> held out."""
+    left = int((steps - step) / pace)
+    judged = "".join(f"   {name} {value:.4f}" for name, value in (held_out or {}).items())
+    terms = "".join(f" {k} {v:.3g}" for k, v in running.items() if k != "loss")
+    clock = f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}"
+    return (
+        f"step {step:>6}/{steps}   loss {running['loss']:.4f}{judged}  {terms}   "
+        f"{pace:.1f} steps/s   {clock} left   {memory(device):.1f} GB"
+    )
+
+
+def memory(device):
+    r"""The most that was held so far [GB]: of the GPU, else of the process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e9
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+
+
+def advice(history, steps):
+    r"""What looks wrong in [(step, held-out loss)] of a run of `steps`, and what to try; or "".
+
+    A loss that has not moved after a quarter of the steps, and one that rises. One that is not a
+    number ends the run elsewhere.
+    """
+    (_, first), (step, last) = history[0], history[-1]
+    best_step, best = min(history, key=lambda entry: entry[1])
+    since = sum(at > best_step for at, _ in history)
+    if 4 * step >= steps and best > (1 - STILL) * first:
+        return (
+            f"held out is {last:.4f}, at step 0 it was {first:.4f}: nothing is learnt. Try "
+            "--learning-rate three times larger, then smaller; look at the data with "
+            "python -m data_tools.inspect_data"
+        )
+    if since >= PATIENCE and last > (1 + STILL) * best:
+        return (
+            f"held out rises: {best:.4f} at step {best_step}, {last:.4f} now. The training set is "
+            "being learnt by heart: more data or people, fewer --steps, or a smaller --width"
+        )
+    return ""
+
+
+def read_log(path, until=math.inf):
+    r"""Entries of log.jsonl up to a step; a line that a kill cut short ends it."""
+    entries = []
+    for line in path.read_text().splitlines() if path.exists() else []:
+        try:
+            entries.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return [entry for entry in entries if entry["step"] <= until]
+
+
+def write_log(path, entries):
+    r"""log.jsonl whole, one entry a line."""
+    with atomic(path) as temporary:
+        temporary.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+
+
+def draw_loss(path, title, entries, expected=()):
+    r"""loss.png: training and held-out loss over the steps, the expected curve in grey behind."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.add_subplot()
+    if expected:
+        steps, held = zip(*((entry["step"], entry["held_out"]) for entry in expected))
+        axes.plot(steps, held, color="0.8", linewidth=4, label="held out, bundled weights")
+    for name, label in (("loss", "training"), ("held_out", "held out")):
+        points = [(entry["step"], entry[name]) for entry in entries if name in entry]
+        axes.plot(*zip(*points), marker=".", label=label)
+    values = [entry["held_out"] for entry in (*entries, *expected)]
+    if min(values) > 0:
+        axes.set_yscale("log")
+    axes.set(title=title, xlabel="steps", ylabel="loss")
+    axes.grid(alpha=0.3, which="both")
+    axes.legend()
+    with atomic(path) as temporary:
+        figure.savefig(temporary, dpi=100)
