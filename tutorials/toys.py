@@ -37,13 +37,42 @@ def save(name):
     plt.savefig(folder / name)
 
 
-def adam(network, rate):
-    r"""A function of the loss that changes the network a little, so that the loss falls."""
-    optimizer = torch.optim.Adam(network.parameters(), rate)
+def mirrors(generator, B=32, L=12):
+    r"""A world with a rule: (x_0, Condition, the loud frame of each clip).
 
-    def step(loss):
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+    The speaker shows a random expression, 8 numbers, in each of L frames, and is loud in one of
+    them. Who is positive mirrors the expression of the loud frame, in all frames; who is neutral
+    shows half of it, who is negative nothing. Who they are does not matter.
+    """
+    loud = torch.randint(L, (B,), generator=generator)
+    mood = torch.randint(3, (B,), generator=generator)
+    shown = torch.randn(B, L, 8, generator=generator)
+    audio = torch.eye(L)[loud][..., None].expand(B, L, 45)  # 1 in the loud frame
+    reaction = (1 - mood[:, None] / 2) * shown[torch.arange(B), loud]  # (B, 8)
+    return (*_told(generator, audio, shown, mood, reaction[:, None].expand(B, L, 8)), loud)
 
-    return step
+
+def phrases(generator, B=32, L=24):
+    r"""Another: (x_0, Condition, the frame after the phrase's last).
+
+    The speaker's voice is on until a phrase ends. Then a positive listener nods, over some six
+    frames, a neutral one keeps still, a negative one moves the other way. Faces say nothing.
+    """
+    end = torch.randint(4, L - 6, (B,), generator=generator)
+    mood = torch.randint(3, (B,), generator=generator)
+    since = torch.arange(L) - end[:, None]  # (B, L) frames since the phrase ended
+    shown = torch.randn(B, L, 8, generator=generator)
+    audio = (since < 0).float()[..., None].expand(B, L, 45)
+    nod = 2 * torch.exp(-(((since - 3) / 2) ** 2) / 2)
+    reaction = (1 - mood[:, None]) * nod  # (B, L)
+    return (*_told(generator, audio, shown, mood, reaction[..., None].expand(B, L, 8)), end)
+
+
+def _told(generator, audio, shown, mood, reaction):
+    """(x_0, Condition) with the 8 numbers as the first of exp, and strangers' identities."""
+    B, L = audio.shape[:2]
+    speaker, x_0 = torch.zeros(2, B, L, 70)
+    speaker[..., 3:11], x_0[..., 3:11] = shown, reaction
+    identity = torch.randn(B, 8, generator=generator)
+    portrait = torch.randn(B, 70, generator=generator)
+    return x_0, Condition(audio, speaker, identity, torch.eye(3)[mood], portrait)
