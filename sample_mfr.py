@@ -20,6 +20,7 @@ from mfr import official, pipeline
 from mfr.config import ATTITUDES, FPS
 from mfr.files import media
 from mfr.files.whole import command
+from mfr.training.own_network import register
 
 DEMO = pipeline.WEIGHTS / "demo"  # made by data_tools.make_synthetic
 MOMENTS = 8  # columns of the contact sheet
@@ -86,6 +87,8 @@ def assemble(options):
     Returns:
         pipeline.System.
     """
+    if options.network:
+        register(options.network)
     given = {part: getattr(options, part) for part in ("renderer", "identity", "reconstruction")}
     networks = {part: official.choose(part, text) for part, text in given.items()}
     system = pipeline.load(options.weights, options.device, **networks)
@@ -268,6 +271,7 @@ def parser():
         help="above 1 shows the attitude more (the checkpoint's)",
     )
     how.add_argument("--weights", metavar="DIR", help="what train_mfr.py left (mfr/weights)")
+    how.add_argument("--network", metavar="FILE.py:CLASS", help="what motion.pt was trained as")
     how.add_argument("--device", default="auto", help="auto, cpu, cuda (auto)")
     other = p.add_argument_group("published networks in the place of ours (see mfr/official)")
     other.add_argument("--renderer", metavar="pirenderer=FILE", help="the paper's renderer")

@@ -26,6 +26,7 @@ from mfr.evaluation.metrics.motion import energy_score
 from mfr.files.whole import atomic, command
 from mfr.training import checkpoint, watching
 from mfr.training.averaging import AveragedWeights
+from mfr.training.own_network import register
 from mfr.training.processes import join
 from mfr.training.stages import STAGES
 
@@ -273,6 +274,8 @@ def main(arguments=None):
     V, features = published(options)
     known = {field.name for name in names for field in fields(config.STAGES[name])}
     changes = {k: v for k, v in vars(options).items() if k in known and v is not None}
+    if getattr(options, "network", None):
+        changes["aggregation"] = register(options.network)
     for name in chosen:
         mine = {f.name for f in fields(config.STAGES[name])}
         if V is not None and name == "motion":
@@ -363,6 +366,8 @@ def parser():
                 metavar="FILE",
                 help="for the perceptual and style terms; else identity.pt's maps",
             )
+        if name == "motion":
+            sub.add_argument("--network", metavar="FILE.py:CLASS", help="a predictor of your own")
         if name == "all":
             sub.add_argument("--steps", type=int, help="of every stage [steps]")
             sub.add_argument("--seed", type=int, help="of every stage")

@@ -1,4 +1,6 @@
-r"""What a .mat, a sound, a video or a ViCo-layout folder holds, and what is wrong with it.
+r"""What a file or a folder of this project's world holds, and what is wrong with it.
+
+A .mat, a sound, a video, a picture, weights, a ViCo-layout folder, or a folder of weights.
 
     python -m data_tools.inspect_data PATH
 
@@ -13,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mfr.config import ATTITUDES, FPS
+from mfr.config import ATTITUDES, FPS, IMAGE_SIZE, STAGES, preset, to_dict
 from mfr.face.coefficients import ORDERS, load_mat, order_slices
 from mfr.face.matfile import read_mat
 from mfr.face.morphable import FILE as FACE_MODEL
@@ -21,11 +23,14 @@ from mfr.face.morphable import read_model
 from mfr.files import media
 from mfr.files.vico import COLUMNS, SPLITS
 from mfr.files.whole import command, existing
+from mfr.training import checkpoint
 
 SHOWN = 30  # problems printed
 UNITS = {"angle": "rad", "trans": "units", "id": "sd", "exp": "sd", "tex": "sd", "gamma": "light"}
 VIDEOS = (".mp4", ".mov", ".avi", ".mkv", ".webm")
 SOUNDS = (".wav", ".flac", ".ogg", ".mp3", ".m4a")
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+SHOWS = ("videos", "stills", "portraits")  # folders of a set whose files show its people
 TABLES = {"RLD_data.csv": COLUMNS, "train.csv": ("uuid", "speaker_id", "listener_id")}
 
 
@@ -39,7 +44,8 @@ def inspect(path, every_video=False):
     """
     path = Path(path)
     if path.is_dir():
-        return inspect_folder(path, every_video)
+        weights = any((path / f"{stage}.pt").exists() for stage in STAGES)
+        return inspect_run(path) if weights else inspect_folder(path, every_video)
     existing(path, "data")
     suffix = path.suffix.lower()
     if suffix == ".mat":
@@ -48,7 +54,11 @@ def inspect(path, every_video=False):
         return inspect_sound(path)
     if suffix in VIDEOS:
         return inspect_video(path)
-    allowed = ", ".join((".mat", *SOUNDS, *VIDEOS))
+    if suffix in PICTURES:
+        return inspect_picture(path)
+    if suffix == ".pt":
+        return inspect_weights(path), []
+    allowed = ", ".join((".mat", ".pt", *SOUNDS, *VIDEOS, *PICTURES))
     raise ValueError(f"{path}: suffix {suffix!r} is unknown; allowed: a folder, {allowed}")
 
 
@@ -156,6 +166,64 @@ def inspect_video(path):
     return lines, []
 
 
+def inspect_picture(path):
+    r"""Size of a picture and what the system makes of it: (lines, problems)."""
+    from PIL import Image
+
+    pixels = media.read_image(path)
+    with Image.open(path) as image:
+        width, height = image.size
+    lines = [f"{path}: a picture of {width}x{height} pixels"]
+    if (width, height) != (IMAGE_SIZE, IMAGE_SIZE):
+        lines.append(
+            f"  {IMAGE_SIZE}x{IMAGE_SIZE} is what the system works on: the middle square is kept "
+            "and resized when read"
+        )
+    spread = float(pixels.std((0, 1)).max())
+    return lines, [f"{path}: shows one colour only"] if spread < 1 else []
+
+
+def inspect_weights(path):
+    r"""Lines on a checkpoint: its stage, size, training, and settings unlike both presets'."""
+    content = checkpoint.open_format(path, "checkpoint of train_mfr.py", checkpoint.FORMAT)
+    stage = content["stage"]
+    config = checkpoint.load(path, stage)["config"]
+    numbers = sum(x.numel() for x in content["model"].values())
+    lines = [
+        f"{path}: weights of {stage}, {numbers / 1e6:.2f} M numbers, after {content['step']} steps"
+    ]
+    if "held_out" in content:
+        lines[0] += f", held-out loss {content['held_out']:.4f}"
+    settings = to_dict(config)
+    presets = {name: to_dict(preset(stage, name)) for name in ("small", "paper")}
+    changed = {
+        name: [key for key, value in settings.items() if value != known[key]]
+        for name, known in presets.items()
+    }
+    nearest = min(changed, key=lambda name: len(changed[name]))
+    others = ", ".join(f"{key} {settings[key]}" for key in changed[nearest])
+    lines.append(f"  preset {nearest}" + (f", but {others}" if others else ""))
+    return lines
+
+
+def inspect_run(folder):
+    r"""Weights in a run's folder, and what is missing of it for sampling: (lines, problems)."""
+    lines, problems = [f"{folder}: a folder of weights"], []
+    for stage in STAGES:
+        path = folder / f"{stage}.pt"
+        if not path.exists():
+            lines.append(f"  {stage}.pt is not there: sampling takes the bundled one")
+            continue
+        try:
+            lines += inspect_weights(path)
+        except ValueError as error:
+            problems.append(str(error))
+        log = folder / stage / "log.jsonl"
+        if log.exists():
+            lines.append(f"  {len(log.read_text().splitlines())} lines in {log}")
+    return lines, problems
+
+
 def inspect_folder(folder, every_video=False):
     r"""Every row of a ViCo-layout folder: its names, its files, their lengths: (lines, problems).
 
@@ -165,7 +233,9 @@ def inspect_folder(folder, every_video=False):
     folder = Path(folder)
     table = next((folder / name for name in TABLES if (folder / name).exists()), None)
     if table is None:
-        raise ValueError(f"{folder}: holds neither {' nor '.join(TABLES)}")
+        inside = sorted({str(path.parent) for name in TABLES for path in folder.glob(f"*/{name}")})
+        hint = f"; look at {', '.join(inside)}" if inside else ""
+        raise ValueError(f"{folder}: holds neither weights nor {' nor '.join(TABLES)}{hint}")
     with open(table, newline="", encoding="utf-8-sig") as file:
         rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
     header = [cell.strip().lower() for cell in rows[0]] if rows else []
@@ -173,15 +243,17 @@ def inspect_folder(folder, every_video=False):
     if missing:
         raise ValueError(f"{table}: no column {', '.join(missing)}; found {', '.join(header)}")
     records, problems = [], []
-    videos = (folder / "videos").is_dir() and any((folder / "videos").iterdir())
-    if not videos:
-        problems.append(f"{folder}: no videos; coefficients and sound can still train motion")
+    shown = {name: len([*(folder / name).glob("*")]) for name in SHOWS}
+    videos = shown["videos"] > 0
+    if not any(shown.values()):
+        problems.append(f"{folder}: no {', '.join(SHOWS)}; every stage needs pictures of listeners")
     for number, cells in enumerate(rows[1:], 2):
         values = dict(zip(header, (cell.strip() for cell in cells)))
         row_problems, frames = _row(folder, values, videos, every_video)
         records.append({**values, "frames": frames})
         problems += [f"{table.name}, row {number}: {problem}" for problem in row_problems]
     lines = _summary(table, records)
+    lines.append("  pictures  " + ", ".join(f"{name} {n}" for name, n in shown.items() if n))
     if (folder / FACE_MODEL).exists():
         try:
             more, odd = inspect_model(folder / FACE_MODEL)
@@ -269,7 +341,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(
         prog="python -m data_tools.inspect_data", description=__doc__.splitlines()[0]
     )
-    parser.add_argument("path", type=Path, help=".mat, sound, video or ViCo-layout folder")
+    parser.add_argument("path", type=Path, help=".mat, sound, video, picture, .pt or folder")
     parser.add_argument("--videos", action="store_true", help="open every video of a folder too")
     arguments = parser.parse_args(argv)
     lines, problems = inspect(arguments.path, arguments.videos)

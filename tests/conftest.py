@@ -1,4 +1,4 @@
-r"""Shared by all tests: the markers, a generator, and a small ViCo-layout folder."""
+r"""Shared by all tests: the markers, a reader's own code under our tests, a generator, a folder."""
 
 import pytest
 import torch
@@ -7,18 +7,75 @@ import torch
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: minutes long; run with --slow")
     config.addinivalue_line("markers", "gpu: needs a CUDA device; skips itself without one")
+    config.addinivalue_line(
+        "markers", "equation(*names): mathematics alone; judges a reader's own code, see --mine"
+    )
+    config.mine = {}
+    if config.getoption("--mine"):
+        from tutorials.exercise.judge import chosen, put_in_place
+        from tutorials.exercise.registry import EXERCISES
+
+        for word in config.getoption("--mine"):
+            try:
+                exercise, mine = chosen(word, EXERCISES)
+            except ValueError as error:
+                raise pytest.UsageError(str(error)) from None
+            put_in_place(exercise, mine)  # before any test has imported ours
+            config.mine[exercise.name] = exercise, mine
+        config.option.tbstyle = "no"  # what to mend is said at the end
 
 
 def pytest_addoption(parser):
     parser.addoption("--slow", action="store_true", help="also run the tests marked slow")
+    parser.addoption(
+        "--mine",
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="run the mathematics' tests on your own function (python -m tutorials.exercise)",
+    )
+
+
+def judged(item):
+    r"""Names of the exercises that a test judges."""
+    return {name for mark in item.iter_markers("equation") for name in mark.args}
 
 
 def pytest_collection_modifyitems(config, items):
+    if config.mine:
+        others = [item for item in items if not judged(item) & set(config.mine)]
+        items[:] = [item for item in items if judged(item) & set(config.mine)]
+        config.hook.pytest_deselected(items=others)
+        if not items:
+            files = ", ".join(exercise.tests for exercise, _ in config.mine.values())
+            raise pytest.UsageError(f"no test here judges {', '.join(config.mine)}; run {files}")
     for item in items:
         if "slow" in item.keywords and not config.getoption("--slow"):
             item.add_marker(pytest.mark.skip(reason="slow: add --slow"))
         if "gpu" in item.keywords and not torch.cuda.is_available():
             item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if not config.mine:
+        return
+    from tutorials.exercise.judge import diagnose
+
+    failed = terminalreporter.stats.get("failed", []) + terminalreporter.stats.get("error", [])
+    for name, (exercise, mine) in config.mine.items():
+        terminalreporter.section(f"your {name}")
+        lines = diagnose(exercise, mine)
+        if not failed and not lines:
+            lines = ["right by every test of its mathematics"]
+        elif not lines:
+            tests = ", ".join(sorted({report.nodeid.split("::")[-1] for report in failed}))
+            lines = [
+                "every small input is right; what fails is asked of larger ones by",
+                f"           {tests}",
+                f"read       tutorials/{exercise.chapter}",
+            ]
+        for line in lines:
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture

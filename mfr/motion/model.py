@@ -128,17 +128,26 @@ class MotionModel(nn.Module):
         return self.listener.denormalise(x_0) + self._origin(cond)
 
 
+def paper_module(config):
+    r"""The paper's module with the additions that a MotionConfig asks for."""
+    return plug_into(FeatureAggregationModule(config), config)
+
+
+PREDICTORS = {"fam": paper_module, "concat": ConcatenationModel}  # and those of --network
+
+
 def noise_predictor(config):
     r"""The network that a MotionConfig asks for: the module with its additions, or the ablation.
 
     Raises:
         ValueError: the aggregation is unknown.
     """
-    if config.aggregation == "fam":
-        return plug_into(FeatureAggregationModule(config), config)
-    if config.aggregation == "concat":
-        return ConcatenationModel(config)
-    raise ValueError(f"aggregation {config.aggregation!r} is unknown; allowed: fam, concat")
+    if config.aggregation not in PREDICTORS:
+        raise ValueError(
+            f"aggregation {config.aggregation!r} is unknown; allowed: {', '.join(PREDICTORS)}; "
+            f"one of your own: --network FILE.py:{config.aggregation}"
+        )
+    return PREDICTORS[config.aggregation](config)
 
 
 def one_hot(attitudes):

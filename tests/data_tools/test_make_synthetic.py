@@ -30,12 +30,13 @@ from data_tools.synthetic.people.face_model import face_model
 from data_tools.synthetic.people.person import sample_person
 from data_tools.synthetic.picture import film, sheet
 from data_tools.synthetic.talk import conversation
-from mfr.config import ATTITUDES
+from mfr.config import ATTITUDES, preset
 from mfr.face.coefficients import load_mat, save_mat
 from mfr.face.matfile import read_mat, write_mat
 from mfr.face.morphable import landmark_places, read_model
 from mfr.files.vico import portrait_of, read_clips
 from mfr.files.whole import command
+from mfr.training import checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -457,7 +458,43 @@ def test_inspect_counts_a_folder_and_finds_it_sound(demo):
     lines, problems = inspect_data.inspect(demo)
     assert lines[0].endswith("4 rows, 480 frames = 0.3 min")
     assert any("positive 2" in line and "negative 1" in line for line in lines)
-    assert problems == [f"{demo}: no videos; coefficients and sound can still train motion"]
+    assert len(problems) == 1 and "no videos, stills, portraits" in problems[0]
+
+
+def test_inspect_finds_a_folder_of_stills_sound(demo, tmp_path):
+    def add_stills(folder, rows):
+        for row in rows[1:]:
+            (folder / "stills" / row[2]).mkdir(parents=True)
+
+    assert damaged(demo, tmp_path, add_stills) == []
+
+
+def test_inspect_describes_a_picture(tmp_path):
+    Image.new("RGB", (300, 200), "red").save(tmp_path / "red.png")
+    lines, problems = inspect_data.inspect(tmp_path / "red.png")
+    assert "300x200" in lines[0] and "256x256" in lines[1] and "one colour" in problems[0]
+    (tmp_path / "red.png").write_bytes(b"no picture")
+    with pytest.raises(ValueError, match="is not a picture"):
+        inspect_data.inspect(tmp_path / "red.png")
+
+
+def test_inspect_describes_weights_and_a_folder_of_them(tmp_path):
+    settings = preset("identity", "small", width=3, identity_dim=5)
+    save = functools.partial(checkpoint.save, stage="identity", config=settings)
+    save(tmp_path / "identity.pt", model={"a": torch.zeros(2, 7)}, step=11, held_out=0.5)
+    lines, problems = inspect_data.inspect(tmp_path / "identity.pt")
+    assert "identity" in lines[0] and "11 steps" in lines[0] and "0.5" in lines[0]
+    assert "preset small, but width 3, identity_dim 5" in lines[1] and not problems
+    whole, problems = inspect_data.inspect(tmp_path)
+    assert set(lines) < set(whole) and not problems
+    assert any("motion.pt is not there" in line for line in whole)
+    (tmp_path / "motion.pt").write_bytes(b"damaged")
+    assert "motion.pt: cannot be opened" in inspect_data.inspect(tmp_path)[1][0]
+
+
+def test_inspect_says_which_folders_inside_are_sets(demo):
+    with pytest.raises(ValueError, match=re.escape(f"look at {demo}")):
+        inspect_data.inspect(demo.parent)
 
 
 def set_cell(row, column, value):
@@ -550,7 +587,7 @@ def test_inspect_describes_video(tmp_path):
     [
         ("nothing.mat", "nothing.mat: no such file"),
         ("notes.txt", "suffix '.txt' is unknown"),
-        (".", "holds neither RLD_data.csv nor train.csv"),
+        (".", "holds neither weights nor RLD_data.csv nor train.csv"),
     ],
 )
 def test_inspect_names_what_it_cannot_read(tmp_path, name, match):

@@ -15,6 +15,7 @@ from mfr.evaluation.metrics import (
 )
 
 
+@pytest.mark.equation("feature_distance")
 def test_fd_of_a_constant_shift():
     real = np.random.default_rng(0).standard_normal((7, 70))
     shift = np.concatenate([np.full(3, 0.01), np.full(64, -0.02), np.full(3, 0.05)])
@@ -26,6 +27,7 @@ def test_fd_of_a_constant_shift():
     }
 
 
+@pytest.mark.equation("feature_distance")
 def test_fd_is_the_mean_over_frames_and_coefficients_of_each_sample():
     rng = np.random.default_rng(1)
     generated, real = rng.standard_normal((2, 5, 70)), rng.standard_normal((5, 70))
@@ -38,6 +40,7 @@ def test_fd_is_the_mean_over_frames_and_coefficients_of_each_sample():
             assert found[part][k] == pytest.approx(100 * sum(errors) / len(errors), rel=1e-9)
 
 
+@pytest.mark.equation("feature_distance")
 def test_fd_of_one_frame_and_of_no_error():
     real = np.random.default_rng(2).standard_normal((1, 70))
     assert feature_distance(real, real) == {"angle": 0, "exp": 0, "trans": 0}
@@ -80,6 +83,7 @@ def slow_energy_score(samples, real, scale):
     return near - sum(pairs) / len(pairs) / 2
 
 
+@pytest.mark.equation("energy_score")
 def test_energy_score_is_its_definition_in_loops():
     rng = np.random.default_rng(5)
     samples, real = rng.standard_normal((5, 3, 7)), rng.standard_normal((3, 7))
@@ -88,6 +92,7 @@ def test_energy_score_is_its_definition_in_loops():
     assert energy_score(samples, real, scale) == pytest.approx(want, rel=1e-9)
 
 
+@pytest.mark.equation("energy_score")
 def test_energy_score_of_one_sample_is_its_distance():
     real = np.random.default_rng(6).standard_normal((5, 7))
     assert energy_score(real[None] + 0.3, real) == pytest.approx(0.3, rel=1e-9)
@@ -95,6 +100,7 @@ def test_energy_score_of_one_sample_is_its_distance():
 
 
 @pytest.mark.parametrize("count", [2, 11])
+@pytest.mark.equation("energy_score")
 def test_energy_score_of_the_true_gaussian_is_1_over_sqrt_pi_for_any_number_of_samples(count):
     rng, trials = np.random.default_rng(7), 4000
     draws = rng.standard_normal((trials, count + 1, 1, 1))
@@ -104,6 +110,7 @@ def test_energy_score_of_the_true_gaussian_is_1_over_sqrt_pi_for_any_number_of_s
 
 
 @pytest.mark.parametrize("shift, spread", [(0.7, 1), (0, 0.4), (0, 1.8), (0, 0)])
+@pytest.mark.equation("energy_score")
 def test_energy_score_is_proper_any_other_distribution_scores_worse(shift, spread):
     rng, trials = np.random.default_rng(8), 400
     losses = []

@@ -240,6 +240,7 @@ def turned(point, pitch=0.0, yaw=0.0, roll=0.0):
     return point @ rotation_matrix(np.array([pitch, yaw, roll])).T
 
 
+@pytest.mark.equation("rotation_matrix")
 def test_rotation_signs_are_those_of_the_image():
     assert np.allclose(turned(NOSE, pitch=0.3), [0, -np.sin(0.3), np.cos(0.3)])  # nose down
     assert np.allclose(turned(NOSE, yaw=0.3), [np.sin(0.3), 0, np.cos(0.3)])  # nose to the right
@@ -252,6 +253,7 @@ def test_rotation_signs_are_those_of_the_image():
     assert np.allclose(turned(NOSE, roll=0.3), NOSE)
 
 
+@pytest.mark.equation("rotation_matrix")
 def test_rotation_order_is_roll_after_yaw_after_pitch(rng):
     def generator(axis):  # of rotations about an axis: x -> axis x x
         x, y, z = np.eye(3)[axis]
@@ -267,6 +269,7 @@ def test_rotation_order_is_roll_after_yaw_after_pitch(rng):
     assert np.allclose(turned(NOSE, pitch=np.pi / 2, yaw=np.pi / 2), [0, -1, 0], atol=1e-12)
 
 
+@pytest.mark.equation("rotation_matrix")
 def test_rotation_keeps_lengths_and_handedness(rng):
     r = rotation_matrix(rng.uniform(-9, 9, (11, 3)))
     assert np.allclose(r @ r.transpose(0, 2, 1), np.eye(3), atol=1e-12)

@@ -31,11 +31,13 @@ def linear_v(generator, inputs, outputs):
     return lambda images: images.flatten(1) @ weight, weight
 
 
+@pytest.mark.equation("identity_loss")
 def test_eq6_is_zero_on_equal_images(net, generator):
     images = noise(generator, 2, 3, 256, 256)
     assert identity_loss(net, images, images).item() == 0
 
 
+@pytest.mark.equation("identity_loss")
 def test_eq6_closed_form_on_a_linear_v(generator):
     V, weight = linear_v(generator, 3 * 5 * 7, 11)
     real = noise(generator, 2, 3, 5, 7, dtype=torch.float64)
@@ -43,6 +45,7 @@ def test_eq6_closed_form_on_a_linear_v(generator):
     torch.testing.assert_close(found, 0.25 * weight.sum(0).abs().sum(), rtol=1e-9, atol=0)
 
 
+@pytest.mark.equation("identity_loss")
 def test_eq6_sums_over_the_vector_and_averages_over_the_batch(generator):
     V, weight = linear_v(generator, 3 * 2 * 2, 7)
     fake, real = noise(generator, 2, 5, 3, 2, 2, dtype=torch.float64)
@@ -54,6 +57,7 @@ def test_eq6_sums_over_the_vector_and_averages_over_the_batch(generator):
     assert identity_loss(V, fake, real).item() == pytest.approx(total / 5, rel=1e-9)
 
 
+@pytest.mark.equation("identity_loss")
 def test_eq6_gradients(generator):
     V, _ = linear_v(generator, 12, 7)
     fake, real = noise(generator, 2, 3, 3, 2, 2, dtype=torch.float64)
@@ -61,6 +65,7 @@ def test_eq6_gradients(generator):
     assert torch.autograd.gradcheck(lambda x: identity_loss(V, x, real), fake)
 
 
+@pytest.mark.equation("identity_loss")
 def test_eq6_frozen_v_while_the_image_receives_gradient(net, generator):
     net.requires_grad_(False)
     fake, real = noise(generator, 2, 2, 3, 256, 256).requires_grad_().unbind()

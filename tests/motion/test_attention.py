@@ -12,6 +12,7 @@ import torch
 from torch.autograd import gradcheck
 
 from mfr.motion.attention import MultiHeadAttention, attention
+from tutorials.exercise.attention import set_maps
 
 EXACT = {"rtol": 1e-9, "atol": 1e-12}
 B, H, LQ, LK, C, CV = 2, 3, 5, 7, 11, 13
@@ -47,12 +48,14 @@ def by_loops(q, k, v, mask=None):
 
 
 @pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.equation("attention")
 def test_eq5_matches_nested_loops(masked):
     q, k, v = qkv()
     mask = some_mask() if masked else None
     torch.testing.assert_close(attention(q, k, v, mask), by_loops(q, k, v, mask), **EXACT)
 
 
+@pytest.mark.equation("attention")
 def test_eq5_by_hand():
     # C = 4, so the scores are halved: softmax(log 3, 0) = (3/4, 1/4)
     q = torch.tensor([[2 * math.log(3), 0.0, 0, 0]], dtype=torch.float64)
@@ -61,6 +64,7 @@ def test_eq5_by_hand():
     torch.testing.assert_close(attention(q, k, v), torch.tensor([[7.0]]).double(), **EXACT)
 
 
+@pytest.mark.equation("attention")
 def test_eq5_batch_and_heads_do_not_mix():
     q, k, v = qkv(B, H)
     mask = draw(3, B, 1, LQ, LK) > -0.5
@@ -72,6 +76,7 @@ def test_eq5_batch_and_heads_do_not_mix():
             torch.testing.assert_close(found[b, h], expected, **EXACT)
 
 
+@pytest.mark.equation("attention")
 def test_eq5_weights_are_positive_and_sum_to_one():
     q, k, _ = qkv()
     weights = attention(q, k, torch.eye(LK, dtype=torch.float64), some_mask())
@@ -79,6 +84,7 @@ def test_eq5_weights_are_positive_and_sum_to_one():
     assert ((weights > 0) == some_mask()).all()
 
 
+@pytest.mark.equation("attention")
 def test_eq5_hidden_key_is_as_if_absent():
     q, k, v = qkv()
     mask = torch.arange(LK) < 4
@@ -86,12 +92,14 @@ def test_eq5_hidden_key_is_as_if_absent():
     torch.testing.assert_close(attention(q, k, v, mask), attention(q, k[:4], v[:4]), **EXACT)
 
 
+@pytest.mark.equation("attention")
 def test_eq5_order_of_keys_means_nothing():
     q, k, v = qkv()
     order = torch.tensor([3, 0, 6, 1, 5, 2, 4])
     torch.testing.assert_close(attention(q, k[order], v[order]), attention(q, k, v), **EXACT)
 
 
+@pytest.mark.equation("attention")
 def test_eq5_query_without_keys_gets_zeros_and_finite_gradients():
     q, k, v = (x.requires_grad_() for x in qkv())
     mask = some_mask()
@@ -103,12 +111,14 @@ def test_eq5_query_without_keys_gets_zeros_and_finite_gradients():
     assert all(x.grad.isfinite().all() for x in (q, k, v)) and (q.grad[4] == 0).all()
 
 
+@pytest.mark.equation("attention")
 def test_eq5_large_scores_do_not_overflow():
     q, k, v = (1e4 * x.float() for x in qkv())
     assert attention(q, k, v, some_mask()).isfinite().all()
 
 
 @pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.equation("attention")
 def test_eq5_gradients(masked):
     mask = some_mask() if masked else None
     if masked:
@@ -122,18 +132,18 @@ def test_eq5_gradients(masked):
 
 def heads_and_peer(width=6, heads=3):
     r"""MultiHeadAttention and torch's, with the same random weights."""
+    weights, biases = draw(10, 4, width, width), draw(11, 4, width)  # of W_q, W_k, W_v, W_o
     ours = MultiHeadAttention(width, heads).double()
-    for seed, parameter in enumerate(ours.parameters()):
-        parameter.data = draw(seed + 10, *parameter.shape)
+    set_maps(ours, weights, biases)
     peer = torch.nn.MultiheadAttention(width, heads, batch_first=True).double()
-    peer.in_proj_weight.data = torch.cat([ours.W_q.weight, ours.W_k.weight, ours.W_v.weight])
-    peer.in_proj_bias.data = torch.cat([ours.W_q.bias, ours.W_k.bias, ours.W_v.bias])
-    peer.out_proj.weight.data, peer.out_proj.bias.data = ours.W_o.weight, ours.W_o.bias
+    peer.in_proj_weight.data, peer.in_proj_bias.data = weights[:3].flatten(0, 1), biases[:3].ravel()
+    peer.out_proj.weight.data, peer.out_proj.bias.data = weights[3], biases[3]
     return ours, peer
 
 
 @pytest.mark.parametrize("heads", [1, 2, 3, 6])
 @pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.equation("MultiHeadAttention")
 def test_heads_are_those_of_torch_with_the_same_weights(heads, masked):
     ours, peer = heads_and_peer(6, heads)
     queries, tokens = draw(0, B, LQ, 6), draw(1, B, LK, 6)
@@ -143,6 +153,7 @@ def test_heads_are_those_of_torch_with_the_same_weights(heads, masked):
     torch.testing.assert_close(found, expected, **EXACT)
 
 
+@pytest.mark.equation("MultiHeadAttention")
 def test_each_query_may_have_its_own_mask():
     ours, peer = heads_and_peer()
     queries, tokens, mask = draw(0, 1, LQ, 6), draw(1, 1, LK, 6), some_mask()
@@ -168,6 +179,7 @@ def test_head_owns_neighbouring_features():
         )
 
 
+@pytest.mark.equation("MultiHeadAttention")
 def test_heads_gradients():
     ours, _ = heads_and_peer()
     inputs = [draw(0, 2, 3, 6).requires_grad_(), draw(1, 2, 5, 6).requires_grad_()]

@@ -72,6 +72,7 @@ def heard(cond, start, stop, past):
 
 
 @pytest.mark.parametrize("window, stride", GRIDS)
+@pytest.mark.equation("split", "join")
 def test_join_undoes_split_bit_for_bit(window, stride):
     for length in [*range(1, 131), 1800]:
         x = draw(length, 2, length, 3).float()
@@ -82,6 +83,7 @@ def test_join_undoes_split_bit_for_bit(window, stride):
 
 @pytest.mark.parametrize("window, stride", GRIDS)
 @pytest.mark.parametrize("length", [1, 2, 7, 39, 40, 41, 60, 61, 83])
+@pytest.mark.equation("split")
 def test_windows_are_every_stride_and_the_last_ends_in_zeros(length, window, stride):
     x = 1 + torch.arange(length, dtype=torch.float64)[:, None]  # frame i holds i + 1
     expected = [[]]
@@ -101,6 +103,7 @@ def weight(place, window):
 
 @pytest.mark.parametrize("window, stride", GRIDS)
 @pytest.mark.parametrize("length", [1, 13, 41, 83])
+@pytest.mark.equation("join")
 def test_join_is_a_triangle_weighted_mean_where_windows_overlap(length, window, stride):
     windows = draw(0, 2, num_windows(length, window, stride), window, 3)
     found = join(windows, length, window, stride)
@@ -112,6 +115,7 @@ def test_join_is_a_triangle_weighted_mean_where_windows_overlap(length, window, 
         torch.testing.assert_close(found[:, i], mean, **EXACT)
 
 
+@pytest.mark.equation("join")
 def test_join_is_differentiable():
     windows = draw(0, 3, 5, 2).requires_grad_()
     assert torch.autograd.gradcheck(lambda x: join(x, 9, 5, 2), [windows])

@@ -84,6 +84,7 @@ def exact_moments(tables, eps_model, monkeypatch, **options):
 # ---- schedules and tables ----
 
 
+@pytest.mark.equation("q_sample")
 def test_t_runs_from_1_to_T_and_entry_0_is_clean():
     tables = linear(7)
     for name in ("betas", "alphas", "alphas_cumprod", "noise_variance", "posterior_variance"):
@@ -95,12 +96,14 @@ def test_t_runs_from_1_to_T_and_entry_0_is_clean():
     assert torch.equal(tables.q_sample(x_0, full(0), noise), x_0)
 
 
+@pytest.mark.equation("linear_beta_schedule")
 def test_linear_schedule_at_1000_is_ho_et_al():
     assert_close(linear_beta_schedule(1000), np.linspace(1e-4, 0.02, 1000))
 
 
 @pytest.mark.parametrize("schedule", [linear_beta_schedule, cosine_beta_schedule])
 @pytest.mark.parametrize("T", [*range(1, 61), 100, 1000, 4001])
+@pytest.mark.equation("linear_beta_schedule", "cosine_beta_schedule")
 def test_signal_is_gone_at_T_for_every_T(schedule, T):
     betas = schedule(T)
     assert betas.shape == (T,) and betas.dtype == torch.float64
@@ -109,6 +112,7 @@ def test_signal_is_gone_at_T_for_every_T(schedule, T):
 
 
 @pytest.mark.parametrize("T", [1, 2, 11, 20])
+@pytest.mark.equation("linear_beta_schedule")
 def test_few_linear_steps_share_the_noise_of_continuous_time(T):
     # d log bar_alpha / du = -(0.1 + 19.9 u), u = t/T in [0, 1], solved at the ends of each step
     u = np.arange(T + 1) / T
@@ -116,6 +120,7 @@ def test_few_linear_steps_share_the_noise_of_continuous_time(T):
     assert_close(GaussianDiffusion(linear_beta_schedule(T)).alphas_cumprod, bar_alpha)
 
 
+@pytest.mark.equation("cosine_beta_schedule")
 def test_cosine_schedule_follows_its_bar_alpha():
     T = 101
     u = (np.arange(T) / T + 0.008) / 1.008
@@ -146,6 +151,7 @@ def test_tables_are_those_of_diffusers(schedule, t, beta, bar_alpha):
 
 
 @pytest.mark.parametrize("t", [1, 2, 5, 11])
+@pytest.mark.equation("q_sample")
 def test_eq2_closed_form_is_the_one_step_kernel_composed(t):
     tables, x_0, noise = linear(11), draw(0), draw(1)
     mean, variance = x_0, 0.0
@@ -155,6 +161,7 @@ def test_eq2_closed_form_is_the_one_step_kernel_composed(t):
     assert_close(tables.q_sample(x_0, full(t), noise), mean + math.sqrt(variance) * noise)
 
 
+@pytest.mark.equation("q_sample")
 def test_eq2_signal_and_noise_powers_sum_to_one():
     tables, one = linear(50), torch.ones(51, 1, 1, dtype=torch.float64)
     t = torch.arange(51)
@@ -163,6 +170,7 @@ def test_eq2_signal_and_noise_powers_sum_to_one():
     assert_close(signal**2 + noise**2, one)
 
 
+@pytest.mark.equation("q_sample")
 def test_eq2_each_clip_has_its_own_t():
     tables, x_0, noise = linear(50), draw(0), draw(1)
     both = tables.q_sample(x_0, torch.tensor([3, 47]), noise)
@@ -170,6 +178,7 @@ def test_eq2_each_clip_has_its_own_t():
     assert_close(both[1], tables.q_sample(x_0, full(47), noise)[1])
 
 
+@pytest.mark.equation("q_sample")
 def test_eq2_gradients():
     t = torch.tensor([1, 7])
     inputs = [draw(seed).requires_grad_() for seed in (0, 1)]
@@ -184,6 +193,7 @@ def noise_of(tables, x_0, x_t, t):
     return (x_t - bar_alpha.sqrt() * x_0) / (1 - bar_alpha).sqrt()
 
 
+@pytest.mark.equation("noise_loss")
 def test_eq3_perfect_predictor_loses_nothing_and_zero_predictor_the_noise(generator):
     tables, x_0, seen = linear(13), draw(0), []
 
@@ -197,6 +207,7 @@ def test_eq3_perfect_predictor_loses_nothing_and_zero_predictor_the_noise(genera
     assert_close(zero, (seen[0] ** 2).mean())  # a mean per element, not the printed sum
 
 
+@pytest.mark.equation("noise_loss")
 def test_eq3_t_is_uniform_on_1_to_T(generator):
     T, clips, seen = 7, 7000, []
 
@@ -211,6 +222,7 @@ def test_eq3_t_is_uniform_on_1_to_T(generator):
     assert ((counts[1:] - clips / T).abs() < band).all()
 
 
+@pytest.mark.equation("noise_loss")
 def test_eq3_optimum_of_gaussian_data_is_its_conditional_variance(generator):
     tables, mean, std = linear(20), 2.0, 0.7
     clips, frames = 5000, 2
@@ -224,6 +236,7 @@ def test_eq3_optimum_of_gaussian_data_is_its_conditional_variance(generator):
     assert abs(found - mean_v) < 5 * variance.sqrt()
 
 
+@pytest.mark.equation("noise_loss")
 def test_eq3_masked_frames_count_for_nothing(generator):
     tables, x_0 = linear(13), draw(0, (2, 5, 3))
     mask = torch.tensor([[True] * 5, [True] * 2 + [False] * 3])
@@ -266,6 +279,7 @@ def test_eq3_quartiles_are_the_same_loss_by_noise_level(generator):
     assert one.isnan().sum() == 3
 
 
+@pytest.mark.equation("noise_loss")
 def test_eq3_gradients():
     x_0, weight = draw(0), draw(1, (5, 5)).requires_grad_()
 
@@ -280,6 +294,7 @@ def test_eq3_gradients():
 
 
 @pytest.mark.parametrize("t", [1, 2, 25, 50])
+@pytest.mark.equation("p_mean")
 def test_eq4_mean_is_bayes_posterior(t):
     tables, x_0, noise = linear(50), draw(0), draw(1)
     x_t = tables.q_sample(x_0, full(t), noise)
@@ -297,6 +312,7 @@ def test_eq4_mean_is_bayes_posterior(t):
     assert_close(tables.posterior_variance[t], 1 / precision)
 
 
+@pytest.mark.equation("p_mean")
 def test_eq4_each_clip_has_its_own_t():
     tables, x_t, eps = linear(50), draw(0), draw(1)
     both = tables.p_mean(x_t, torch.tensor([2, 49]), eps)
@@ -304,6 +320,7 @@ def test_eq4_each_clip_has_its_own_t():
     assert_close(both[1], tables.p_mean(x_t, full(49), eps)[1])
 
 
+@pytest.mark.equation("p_mean")
 def test_eq4_gradients():
     t = torch.tensor([1, 7])
     inputs = [draw(seed).requires_grad_() for seed in (0, 1)]
@@ -323,6 +340,7 @@ FROZEN_STEPS = [  # diffusers DDPMScheduler.step on float64 tables: variance, t,
 
 
 @pytest.mark.parametrize("variance, t, expected", FROZEN_STEPS)
+@pytest.mark.equation("p_mean")
 def test_chain_step_is_that_of_diffusers(variance, t, expected):
     i = torch.arange(4, dtype=torch.float64)
     x_t, eps, noise = i.sin(), (2 * i).cos(), (3 * i).cos()
@@ -335,6 +353,7 @@ def test_chain_step_is_that_of_diffusers(variance, t, expected):
 # ---- Eq. 1: the samplers ----
 
 
+@pytest.mark.equation("p_mean")
 def test_eq1_chain_reaches_a_single_point_exactly(monkeypatch):
     # data at one point: x_0 is certain, so the posterior's variance is the true one
     tables = linear(50)
@@ -342,6 +361,7 @@ def test_eq1_chain_reaches_a_single_point_exactly(monkeypatch):
     assert mean == pytest.approx(3.0, rel=1e-9) and variance < 1e-18
 
 
+@pytest.mark.equation("p_mean")
 def test_eq1_chain_reaches_unit_gaussian_exactly(monkeypatch):
     # data N(m, 1): x_{t-1} given x_t has variance beta_t, so that option is the true one there.
     # Starting from N(0, 1) instead of N(sqrt(bar_alpha_T) m, 1) costs bar_alpha_T m of the mean;
@@ -353,6 +373,7 @@ def test_eq1_chain_reaches_unit_gaussian_exactly(monkeypatch):
 
 
 @pytest.mark.parametrize("variance, low, high", [("posterior", 0.97, 1), ("beta", 1, 1.03)])
+@pytest.mark.equation("p_mean")
 def test_eq1_constant_variances_bracket_the_true_one(variance, low, high, monkeypatch):
     # Ho et al.: the two constants are the bounds for data between a point and N(0, 1)
     tables = linear(1000, variance)
@@ -368,6 +389,7 @@ def test_eq1_loop_visits_every_t_once_and_falls(generator):
     assert model.visited == [[t, t] for t in range(13, 0, -1)]
 
 
+@pytest.mark.equation("p_mean")
 def test_eq1_loop_is_mean_plus_noise_and_the_last_step_adds_none():
     tables = linear(5)
     model = OptimalPredictor(tables, 1.0, 0.5)

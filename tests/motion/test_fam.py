@@ -199,15 +199,38 @@ def test_unmodulated_layer_is_torchs_decoder_layer():
 # ---- the parts ----
 
 
+def random_modulation(width):
+    r"""An IdentityModulation and its linear map, which makes gamma and then beta."""
+    modulate = IdentityModulation(width).double()
+    gamma_beta = next(m for m in modulate.modules() if isinstance(m, nn.Linear))
+    for n, parameter in enumerate(gamma_beta.parameters()):
+        parameter.data = draw(20 + n, *parameter.shape)
+    return modulate, gamma_beta
+
+
+@pytest.mark.equation("IdentityModulation")
+def test_modulation_scales_by_one_plus_gamma_and_shifts_by_beta():
+    modulate, gamma_beta = random_modulation(6)
+    x, who = draw(0, B, L, 6), draw(1, B, 6)
+    found, numbers = modulate(x, who), gamma_beta(who)  # (B, L, 6), (B, 12)
+    for b in range(B):
+        for n in range(L):
+            spread = (x[b, n].var(correction=0) + 1e-5).sqrt()
+            normal = (x[b, n] - x[b, n].mean()) / spread
+            expected = normal * (1 + numbers[b, :6]) + numbers[b, 6:]
+            torch.testing.assert_close(found[b, n], expected, **EXACT)
+
+
+@pytest.mark.equation("IdentityModulation")
 def test_modulation_is_plain_layer_norm_before_training():
     modulate, x = IdentityModulation(6).double(), draw(0, B, L, 6)
     expected = F.layer_norm(x, (6,))
     torch.testing.assert_close(modulate(x, draw(1, B, 6)), expected, **EXACT)
 
 
+@pytest.mark.equation("IdentityModulation")
 def test_modulation_gradients():
-    modulate = IdentityModulation(6).double()
-    nn.init.normal_(modulate.gamma_beta.weight, generator=torch.Generator().manual_seed(0))
+    modulate, _ = random_modulation(6)
     inputs = [draw(0, 2, 3, 6).requires_grad_(), draw(1, 2, 6).requires_grad_()]
     assert gradcheck(modulate, inputs)
 

@@ -2,12 +2,14 @@ r"""Positions and conditions that the predictors share."""
 
 import math
 
+import pytest
 import torch
 from modules import EXACT, B, L, condition
 
 from mfr.motion.tokens import sinusoid
 
 
+@pytest.mark.equation("sinusoid")
 def test_sinusoid_counts_frames_and_steps():
     found = sinusoid(torch.tensor([0, 1, 1000]), 10, torch.float64)
     for row, p in zip(found, (0, 1, 1000)):

@@ -309,6 +309,27 @@ def test_mfcc_is_the_slow_sum(mel):
     assert np.allclose(mfcc(x, rate, settings=settings), rows, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.equation("mfcc")
+def test_mfcc_of_the_defaults_is_the_slow_sum():
+    rate = 16000  # 400 samples a window, which is as long as the FFT
+    x = tone_and_noise(rate, 0.1)
+    mels = np.linspace(2595 * np.log10(1 + 20 / 700), 2595 * np.log10(1 + 8000 / 700), 28)
+    edges = 700 * (10 ** (mels / 2595) - 1)
+    basis = np.cos(np.pi * np.arange(14)[:, None] * (2 * np.arange(26) + 1) / 52) / np.sqrt(13)
+    basis[0] /= np.sqrt(2)
+    rows = []
+    for frame in windows(x, rate):
+        n, length = np.arange(len(frame)), len(frame)
+        hann = np.sin(np.pi * n / length) ** 2
+        k = np.arange(length // 2 + 1)
+        turned = np.exp(-2j * np.pi * np.outer(k, n) / length) @ (hann * frame)
+        power = np.abs(turned) ** 2 * 2 / (length * (hann**2).sum())
+        hertz = k * rate / length
+        bands = [np.interp(hertz, edges[b : b + 3], [0, 1, 0], 0, 0) @ power for b in range(26)]
+        rows.append(basis @ np.maximum(10 * np.log10(bands), -100))
+    assert np.allclose(mfcc(x, rate), rows, rtol=1e-9, atol=1e-9)
+
+
 def band_powers(x, rate, **changes):
     settings = MfccSettings(count=26, **changes)
     return 10 ** (scipy.fft.idct(mfcc(x, rate, settings=settings), norm="ortho", axis=1) / 10)
@@ -445,6 +466,7 @@ def test_mfcc_top_db_is_measured_from_the_clips_loudest_band():
 # ---- delta ----
 
 
+@pytest.mark.equation("delta")
 def test_delta_of_a_ramp_is_its_slope():
     slope = np.array([3.0, -0.5, 0.0])
     ramp = 7 + np.arange(11)[:, None] * slope
@@ -456,6 +478,7 @@ def test_delta_of_a_ramp_is_its_slope():
 
 @pytest.mark.parametrize("length", (1, 2, 3, 5, 11))
 @pytest.mark.parametrize("reach", (1, 2, 3))
+@pytest.mark.equation("delta")
 def test_delta_is_the_least_squares_slope_with_edges_replicated(length, reach):
     x = np.random.default_rng(length).standard_normal((length, 3))
     offsets = np.arange(-reach, reach + 1)
@@ -465,6 +488,7 @@ def test_delta_is_the_least_squares_slope_with_edges_replicated(length, reach):
         assert np.allclose(delta(x, reach)[i], slope, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.equation("delta")
 def test_edges_of_delta_need_no_frames_beyond_the_clip():
     x = np.random.default_rng(0).standard_normal((17, 2))
     assert np.allclose(delta(x)[0], (x[1] - x[0] + 2 * (x[2] - x[0])) / 10)
@@ -486,6 +510,7 @@ def test_energy_of_a_sine_is_its_rms():
 
 
 @pytest.mark.parametrize("rate", (8000, 11025, 44100))
+@pytest.mark.equation("zero_crossing_rate")
 def test_energy_and_zcr_are_the_slow_sums(rate):
     x = tone_and_noise(rate, 4.4) - 0.01  # 132 frames: more than one block
     frames = list(windows(x, rate))
@@ -505,6 +530,7 @@ def test_energy_floor_is_minus_80():
 
 
 @pytest.mark.parametrize("rate", (8000, 16000, 44100, 192000))
+@pytest.mark.equation("zero_crossing_rate")
 def test_zcr_of_a_sine_is_twice_f_over_rate(rate):
     for frequency in (100, 440, 1000, 3333):
         rates = zero_crossing_rate(sine(rate, frequency, seconds=3), rate)
@@ -514,6 +540,7 @@ def test_zcr_of_a_sine_is_twice_f_over_rate(rate):
         assert rates.mean() == pytest.approx(2 * frequency / rate, abs=0.3 / pairs)
 
 
+@pytest.mark.equation("zero_crossing_rate")
 def test_zcr_counts_zero_as_positive():
     x = np.tile([0.0, 0.5, 0.0, -0.5], 4000)
     assert np.allclose(zero_crossing_rate(x, 16000)[1:-1], 200 / 399, atol=2 / 399)
