@@ -124,7 +124,7 @@ def meet(system, options):
     coefficients = options.speaker_coefficients
     if demo and not options.reconstruction:
         coefficients = coefficients or DEMO / "speaker.mat"
-    portrait = system.look(picture, options.listener_coefficients)
+    portrait = system.look(picture, options.listener_coefficients, options.rest)
     speaker = system.perceive(video, coefficients, options.sound, options.crop)
     frames = len(speaker.motion)
     print(
@@ -253,6 +253,9 @@ def parser():
         "--listener-coefficients",
         metavar="MAT",
         help="its Deep3DFaceRecon file (else the net is asked)",
+    )
+    who.add_argument(
+        "--rest", action="store_true", help="bring the portrait's laugh or closed eyes to rest"
     )
     how = p.add_argument_group("how")
     how.add_argument("--attitude", default="all", help="positive, neutral, negative, all (all)")

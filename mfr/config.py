@@ -110,18 +110,21 @@ class RendererConfig:
 
     width: int = 32
     encoder_blocks: int = 1  # residual blocks of the portrait's encoder
+    face_width: int = 32  # channels on the chart of the face
     descriptor_dim: int = 128  # of the coefficient window
     window: int = 9  # frames of coefficients around the rendered one
     perceptual_weight: float = 4.0
     style_weight: float = 100.0
     pixel_weight: float = 10.0
     warp_weight: float = 10.0  # pixel term on the warped image alone
+    closeup_weight: float = 1.0  # of each term again on close-ups of eyes and mouth
     gan_weight: float = 0.05
     identity_weight: float = 0.05  # Eq. 6: 0.1 of the perceptual gradient, a vector of 128 summed
-    warp_steps: int = 1000  # first steps, which learn the flow alone
-    gan_start: int = 2000  # step at which the discriminator joins
+    face_steps: int = 1500  # first steps, which learn the chart of the face alone
+    warp_steps: int = 5000  # step until which the flow is learnt alone
+    gan_start: int = 5500  # step at which the discriminator joins
     precision: str = "float32"  # of the networks while training: float32 | bfloat16
-    steps: int = 4000
+    steps: int = 6500
     batch_size: int = 12  # frames
     targets: int = 4  # frames rendered from each portrait, which is encoded once
     learning_rate: float = 7e-4
@@ -165,7 +168,8 @@ PAPER = {
         "width": 48,
         "steps": 100000,
         "batch_size": 32,
-        "warp_steps": 5000,
+        "face_steps": 5000,
+        "warp_steps": 15000,
         "gan_start": 20000,
     },
 }
@@ -219,6 +223,7 @@ def check(config):
         "guidance",
         "margin",
         "gan_start",
+        "face_steps",
         "warp_steps",
         "context",
         "speaker_features",

@@ -23,7 +23,7 @@ from mfr.face.camera import (
     frame_camera,
     to_frame_camera,
 )
-from mfr.face.coefficients import from_motion, load_mat, save_mat, to_motion
+from mfr.face.coefficients import EXP, MOTION_EXP, from_motion, load_mat, save_mat, to_motion
 from mfr.face.reconstruction import ReconstructionNet, reconstruct, smooth
 from mfr.files import media
 from mfr.motion.condition import Condition
@@ -191,7 +191,7 @@ class System:
         return torch.from_numpy(frames).to(self.device).permute(0, 3, 1, 2).float() / 255
 
     @torch.no_grad()
-    def look(self, picture, coefficients=None):
+    def look(self, picture, coefficients=None, rest=False):
         r"""All that is taken from the listener's picture, once.
 
         Paper: I_l of Sec. 3; V of Sec. 4.1.3.
@@ -200,6 +200,8 @@ class System:
             picture: path of a picture, or uint8 (256, 256, 3).
             coefficients: Deep3DFaceRecon .mat of it (or of a video that it begins), or None to
                 reconstruct.
+            rest: bring an open mouth, a smile or closed lids to rest first; not for renderers
+                that were published elsewhere.
 
         Returns:
             Portrait.
@@ -216,9 +218,15 @@ class System:
             own, params = portrait_coefficients(coefficients)
             unfamiliar = 0.0
         seen = torch.from_numpy(self._through(own, params))[None].to(self.device)
+        identity = self.identity(image)
+        if rest and not self.reads_crop:
+            image, seen = self.renderer.at_rest(image, to_motion(seen))
+            pixels = _pixels(image)[0]
+            own = np.array(own)
+            own[EXP] = seen[0, MOTION_EXP].cpu().numpy()
         crop = {"crop": params[2:]} if self.reads_crop else {}
         encoded = self.renderer.encode(image, seen, **crop)
-        return Portrait(pixels, own, params, self.identity(image), encoded, unfamiliar)
+        return Portrait(pixels, own, params, identity, encoded, unfamiliar)
 
     def _through(self, coefficients, params):
         """Coefficients of a crop for a renderer that knows our frames' camera alone."""
@@ -291,7 +299,12 @@ class System:
         windows = window_coefficients(motion, self.renderer.config.window)
         for part in windows.split(BATCH):
             images = self.renderer(portrait.encoded, part.to(self.device))
-            yield from (images * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+            yield from _pixels(images)
+
+
+def _pixels(images):
+    """(B, 3, 256, 256) in [0, 1] to uint8 (B, 256, 256, 3)."""
+    return (images * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
 
 
 def portrait_coefficients(path):

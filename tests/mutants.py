@@ -1120,8 +1120,8 @@ MUTANTS = {
                 "test_head_is_before_the_body_and_what_it_uncovers_is_hidden",
             ),
             (
-                "compose(_warp(encoded.head, head), _warp(encoded.body, body), encoded.still)",
-                "compose(_warp(encoded.body, body), _warp(encoded.head, head), encoded.still)",
+                "compose(front, _warp(encoded.body, body), encoded.still)",
+                "compose(_warp(encoded.body, body), front, encoded.still)",
                 "test_what_a_turn_uncovers_takes_the_colour_of_the_wall",
             ),
             (
@@ -1130,8 +1130,8 @@ MUTANTS = {
                 "test_body_goes_its_share_of_the_way_of_the_necks_joint",
             ),
             (
-                "x = _double(x) + layer(expression).view(-1, 3, side, side)",
-                "x = _double(x) + (side == BASIS[0]) * layer(expression).view(-1, 3, side, side)",
+                "x = double(x) + layer(expression).view(-1, 3, side, side)",
+                "x = double(x) + (side == BASIS[0]) * layer(expression).view(-1, 3, side, side)",
                 "test_each_level_of_the_expression_basis_moves_its_own_cell",
             ),
             (
@@ -1140,8 +1140,8 @@ MUTANTS = {
                 "test_expression_moves_its_part_of_the_chart",
             ),
             (
-                "points = points - maps[..., :1] * rays",
-                "points = points + maps[..., :1] * rays",
+                "points = points - relief * rays",
+                "points = points + relief * rays",
                 "test_relief_makes_a_nose_move_more_in_a_turn",
             ),
             (
@@ -1155,6 +1155,16 @@ MUTANTS = {
                 "test_every_input_reaches_the_frame",
             ),
             (
+                "self.rest.copy_(coefficients.median(0).values)",
+                "self.rest.copy_(coefficients.mean(0))",
+                "test_at_rest_has_the_median_expression_and_keeps_the_pose",
+            ),
+            (
+                "fine = double(head) + shift_to_flow(shift, encoded.coefficients)",
+                "fine = double(head) - shift_to_flow(shift, encoded.coefficients)",
+                "tests/render/test_face.py::test_shifted_cells_show_what_the_portrait_has_aside",
+            ),
+            (
                 "if coefficients.shape[-1] == COEFF_DIM:",
                 "if False:",
                 "test_257_and_70_coefficients_are_the_same_portrait",
@@ -1163,6 +1173,101 @@ MUTANTS = {
                 "coefficients = self.mean.expand(len(portrait), -1)",
                 "coefficients = (self.mean + self.std).expand(len(portrait), -1)",
                 "test_portrait_without_coefficients_counts_as_the_average",
+            ),
+        ],
+    ),
+    "mfr/training/renderer.py": (
+        "tests/training/test_training.py",
+        [
+            (
+                "chance = chance.repeat_interleave(len(images) // len(chance), 0)",
+                "chance = chance.repeat(len(images) // len(chance), 1)",
+                "test_frames_of_a_portrait_are_relit_alike",
+            ),
+            (
+                ".pow(0.8 + 0.45 * chance[:, 4:])",
+                ".pow(0.8 + 0.45 * chance[:, :1])",
+                "test_frames_of_a_portrait_are_relit_alike",
+            ),
+        ],
+    ),
+    "data_tools/synthetic/people/exercises.py": (
+        "tests/data_tools/test_exercises.py",
+        [
+            (
+                "share = (share * share * (3 - 2 * share))[:, None]",
+                "share = share[:, None]",
+                "test_one_pose_eases_into_the_next",
+            ),
+            (
+                "if rng.random() < AT_REST:",
+                "if rng.random() > AT_REST:",
+                "test_every_part_moves_as_often_as_its_share",
+            ),
+        ],
+    ),
+    "mfr/render/face.py": (
+        "tests/render/test_face.py",
+        [
+            (
+                "turn = turn * constant(((1.0,), (-1.0,)), turn)",
+                "turn = turn * constant(((1.0,), (1.0,)), turn)",
+                "test_a_shift_is_seen_as_the_camera_sees_it",
+            ),
+            (
+                "depth = CAMERA_Z - coefficients[:, MOTION_TRANS][:, 2] - (CENTRE[2] + RADII[2])",
+                "depth = CAMERA_Z + coefficients[:, MOTION_TRANS][:, 2] - (CENTRE[2] + RADII[2])",
+                "test_a_shift_is_seen_as_the_camera_sees_it",
+            ),
+            (
+                "(1 - share) * own + colour * there",
+                "(1 - share) * own + colour",
+                "test_cover_hides_the_layer_and_goes_no_further_than_it",
+            ),
+            (
+                "points = torch.cat([eyes, chart_points(MOUTH, coefficients)], 1)",
+                "points = torch.cat([chart_points(MOUTH, coefficients), eyes], 1)",
+                "test_closeups_show_eyes_and_mouth_and_go_with_the_head",
+            ),
+            (
+                "y, x = (((1 - side) / RIM).clamp(0, 1) for side in away)",
+                "y, x = (((1 - side) / RIM).clamp(1, 1) for side in away)",
+                "test_chart_fades_out_at_its_rim",
+            ),
+            (
+                "share = ((logit - BARE).sigmoid() - AT_FIRST) / (1 - AT_FIRST)",
+                "share = (logit - BARE).sigmoid()",
+                "test_a_cover_replaces_what_the_portrait_shows_within_the_chart",
+            ),
+            (
+                "front = mean[:, 2] > BEHIND",
+                "front = mean[:, 2] < 9",
+                "test_basis_begins_as_a_face_models",
+            ),
+            (
+                "moved = basis[front][nearest] * std / SHIFT_UNIT",
+                "moved = basis[front][nearest] / SHIFT_UNIT",
+                "test_basis_begins_as_a_face_models",
+            ),
+            (
+                "descriptor = self.describe(torch.cat([expression, own], 1))",
+                "descriptor = self.describe(torch.cat([expression, expression], 1))",
+                "test_both_expressions_reach_the_chart",
+            ),
+        ],
+    ),
+    "mfr/render/head.py": (
+        "tests/render/test_face.py",
+        [
+            (
+                "chart.middle[1] - chart.half[1] * down,",
+                "chart.middle[1] + chart.half[1] * down,",
+                "test_cells_of_a_chart_lie_on_the_front_of_the_ellipsoid_where_the_chart_says",
+            ),
+            (
+                "(points[..., :2] - constant((x, y), points))",
+                "(points[..., :2])",
+                "test_cells_of_a_chart_lie_on_the_front_of_the_ellipsoid_where_the_chart_says",
             ),
         ],
     ),

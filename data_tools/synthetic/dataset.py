@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from data_tools.synthetic.people.exercises import exercises
 from data_tools.synthetic.people.person import sample_light, sample_person
 from data_tools.synthetic.talk import conversation, motion, speech
 from data_tools.synthetic.talk.phonetics import sample_voice
@@ -38,6 +39,7 @@ class Size(NamedTuple):
     frames: tuple  # fewest and most of a clip
     high_rate: float  # share of recordings at 44.1 kHz, the others are at 16 kHz
     audience: int = 1  # different listeners who answer one training speech
+    exercises: bool = False  # nobody talks: both faces go from pose to pose
 
 
 SIZES = {
@@ -82,6 +84,15 @@ SIZES = {
         0,
         audience=6,
     ),
+    # every expression and turn as often as rest: what a renderer learns from
+    "faces": Size(
+        Group(240, 120, 120),
+        Group(40, 20, 20),
+        {"train": 120, "test": 2, "ood": 20},
+        (185, 185),
+        0,
+        exercises=True,
+    ),
 }
 
 
@@ -98,6 +109,7 @@ class Meeting:
     sample_rate: int
     answer: int = 0  # > 0: another answer to the same speech
     seat: int = 0  # > 0: by another listener, who sits elsewhere
+    exercises: bool = False  # the two do not talk, they go from pose to pose
 
     @property
     def audio(self):
@@ -158,7 +170,14 @@ def plan(size, seed):
             rate = 44100 if rng.random() < world.high_rate else 16000
             meetings.append(
                 Meeting(
-                    len(meetings), attitude, first + listener, first + speaker, split, frames, rate
+                    len(meetings),
+                    attitude,
+                    first + listener,
+                    first + speaker,
+                    split,
+                    frames,
+                    rate,
+                    exercises=world.exercises,
                 )
             )
     return meetings
@@ -334,7 +353,11 @@ def play(meeting, seed, randomise=False):
         voice(seed, meeting.speaker), meeting.frames / FPS, streams[0], meeting.sample_rate
     )
     speaker_rest = motion.seat(streams[1], speaker.exp_neutral)
-    speaking = speaker_motion(said, motion.personal_style(speaker.id), streams[2], speaker_rest)
+    if meeting.exercises:
+        speaking = exercises(streams[2], speaker_rest, meeting.frames)
+    else:
+        style = motion.personal_style(speaker.id)
+        speaking = speaker_motion(said, style, streams[2], speaker_rest)
     heard, rest, plan = listen(meeting, seed, said.track, gamma)
     return Take(said, speaker.coefficients(speaking), heard, rest, plan)
 
@@ -354,6 +377,8 @@ def listen(meeting, seed, track, gamma=None):
     streams, listener = _streams(meeting, seed), person(seed, meeting.listener)
     listener.gamma = listener.gamma if gamma is None else gamma
     rest = motion.seat(streams[3], listener.exp_neutral)
+    if meeting.exercises:
+        return listener.coefficients(exercises(streams[4], rest, meeting.frames)), rest, []
     style = motion.personal_style(listener.id)
     plan = conversation.sample_plan(track, meeting.attitude, style, streams[4])
     heard = conversation.act_out(plan, meeting.frames, style, streams[5], rest)

@@ -2,20 +2,33 @@ r"""A head as an ellipsoid before Deep3DFaceRecon's camera: which point of it do
 
 Ours. Pictures are measured in halves of the frame from its middle, x to the right and y downward,
 as grid_sample has it; head points in Deep3DFaceRecon's head coordinates, x to the image's right, y
-up, z towards the camera, a face about 2 units tall. The chart is the head seen from the front: a
-square map whose places are (x, y) of a head point.
+up, z towards the camera, a face about 2 units tall. A chart is a part of the head seen from the
+front: a map whose places are (x, y) of a head point.
 """
+
+from typing import NamedTuple
 
 import torch
 
 from mfr.face.arrays import constant
-from mfr.face.camera import CAMERA_Z, ZOOM, pixel_grid, rotation_matrix
+from mfr.face.camera import CAMERA_Z, ZOOM, rotation_matrix
 from mfr.face.coefficients import MOTION_ANGLE, MOTION_TRANS
 
 CENTRE = (0.0, 0.07, -0.60)  # of the ellipsoid
 RADII = (0.72, 1.12, 0.86)
 NECK = (0.0, -0.8, -0.6)  # joint of head and body
-CHART_HALF = (1.0, 1.5)  # half the chart's extent in x and y
+
+
+class Chart(NamedTuple):
+    r"""Where a map lies on the head, and how many cells it has."""
+
+    middle: tuple  # (x, y) in head coordinates
+    half: tuple  # half its extent in x and y
+    rows: int
+    columns: int
+
+
+HEAD = Chart((0.0, 0.0), (1.0, 1.5), 48, 48)  # all of it
 
 
 def head_points(coefficients, places):
@@ -46,7 +59,9 @@ def head_points(coefficients, places):
 
 def _turn(points, rotation):
     """R p of points (B, h, w, 3); written as sums, which autocast leaves in full precision."""
-    return (points[..., None, :] * rotation[:, None, None]).sum(-1)
+    x, y, z = points.unbind(-1)
+    rows = rotation[:, None, None].unbind(-2)  # (B, 1, 1, 3) each
+    return torch.stack([x * r[..., 0] + y * r[..., 1] + z * r[..., 2] for r in rows], -1)
 
 
 def place_points(coefficients, points):
@@ -67,34 +82,43 @@ def place_points(coefficients, points):
     return torch.stack([x, -y], -1) * ZOOM / (CAMERA_Z - z)[..., None]
 
 
-def chart_place(points):
-    r"""Head points to places on the chart, as grid_sample has them.
+def chart_place(points, chart=HEAD):
+    r"""Head points to places on a chart, as grid_sample has them.
 
     Ours.
 
     Args:
         points: (..., 3) in head coordinates.
+        chart: Chart.
 
     Returns:
         (..., 2), within [-1, 1] on the chart.
     """
-    return points[..., :2] / constant((CHART_HALF[0], -CHART_HALF[1]), points)
+    (x, y), (half_x, half_y) = chart.middle, chart.half
+    return (points[..., :2] - constant((x, y), points)) / constant((half_x, -half_y), points)
 
 
-def chart_points(side, like):
-    r"""The front of the ellipsoid at the centres of the chart's cells.
+def chart_points(chart, like):
+    r"""The front of the ellipsoid at the centres of a chart's cells.
 
     Ours.
 
     Args:
-        side: cells.
+        chart: Chart.
         like: (B, ...) tensor whose batch, dtype and device are taken.
 
     Returns:
-        (B, side, side, 3) in head coordinates.
+        (B, rows, columns, 3) in head coordinates.
     """
-    place = pixel_grid(side, like) * constant(CHART_HALF, like)
-    x, y = place[..., 0], -place[..., 1]
+    across, down = (
+        (torch.arange(count, dtype=like.dtype, device=like.device) + 0.5) * 2 / count - 1
+        for count in (chart.columns, chart.rows)
+    )
+    y, x = torch.meshgrid(
+        chart.middle[1] - chart.half[1] * down,
+        chart.middle[0] + chart.half[0] * across,
+        indexing="ij",
+    )
     off = ((x - CENTRE[0]) / RADII[0]) ** 2 + ((y - CENTRE[1]) / RADII[1]) ** 2
     z = CENTRE[2] + RADII[2] * (1 - off).clamp(min=0).sqrt()
     return torch.stack([x, y, z], -1).expand(len(like), -1, -1, -1)

@@ -6,7 +6,8 @@ camera; where the ray meets an ellipsoid at the frame's pose there is a point of
 same point at the portrait's pose tells which pixel of the portrait to show. A learned basis moves
 that point with the expression, on a chart that is the head seen from the front. Two masks split
 the portrait into layers: what goes with the head, what with the neck's joint as a body does, and
-what stands still. The other networks only correct: a residual flow and new pixels.
+what stands still. Lids, lips and brows move on a finer chart, which also covers what the portrait
+cannot lend (face.py). The other networks only correct: a residual flow and new pixels.
 
 encode: once a portrait. forward: a frame each, cost independent of the encoder.
 """
@@ -21,7 +22,10 @@ from mfr.config import COEFFICIENT_DIM, IMAGE_SIZE
 from mfr.face.arrays import constant
 from mfr.face.camera import pixel_grid, sample
 from mfr.face.coefficients import COEFF_DIM, MOTION_EXP, to_motion
+from mfr.render.blocks import Block, conv, double, he, zero
+from mfr.render.face import FACE, Face, cover, shift_to_flow
 from mfr.render.head import (
+    HEAD,
     NECK,
     chart_place,
     chart_points,
@@ -32,7 +36,6 @@ from mfr.render.layers import compose, split
 
 NEAR, FAR = 1.4, 2.0  # distance [radii] at which the surroundings stop following, wholly
 GRID = 64  # side of the head's flow
-CHART = 48  # side of the chart, the head seen from the front
 BASIS = (6, 12, 24, 48)  # sides of the expression basis: coarse ones learn fast, fine ones detail
 EXPRESSIONS = 64
 # What 1 means at the ends of the networks, so that a step of training moves each about alike
@@ -52,8 +55,11 @@ class Encoded(NamedTuple):
     middle: Tensor  # (B, 3/2 C, 64, 64)
     coarse: Tensor  # (B, C, 32, 32)
     person: Tensor  # (B, 2 C)
-    shape: Tensor  # (B, 6, 48, 48) on the chart: relief, shift of its parts, own displacement
+    shape: Tensor  # (B, 6, 48, 48) on the head's chart: relief, shift of its parts, displacement
     coefficients: Tensor  # (B, 70)
+    face_fine: Tensor = None  # (B, face_width, 72, 64), on the face's chart
+    face_coarse: Tensor = None  # (B, 2 face_width, 36, 32)
+    face_maps: Tensor = None  # (B, 3, 36, 32): of the portrait's own expression
 
 
 class Rendered(NamedTuple):
@@ -86,65 +92,6 @@ def window_coefficients(coefficients, window):
     return coefficients[(torch.arange(length)[:, None] + offsets).clamp(0, length - 1)]
 
 
-def _he(layer, gain=1.0):
-    """The layer with weights that keep the signal's size; torch's own lose half of it a layer."""
-    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-    nn.init.zeros_(layer.bias)
-    with torch.no_grad():
-        layer.weight.mul_(gain)
-    return layer
-
-
-def _conv(inputs, outputs, stride=1):
-    """3x3 convolution and rectifier."""
-    return nn.Sequential(_he(nn.Conv2d(inputs, outputs, 3, stride, 1)), nn.ReLU(inplace=True))
-
-
-def _zero(layer):
-    """The layer with zero weights: it adds nothing until it has learned to."""
-    nn.init.zeros_(layer.weight)
-    nn.init.zeros_(layer.bias)
-    return layer
-
-
-def _double(x):
-    """Twice the side, bilinear."""
-    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
-
-
-class Block(nn.Module):
-    r"""x + conv(relu(modulate(conv(x)))), the modulation from the descriptor.
-
-    Ours.
-
-    Args:
-        width: channels.
-        descriptor_dim: length of the descriptor; 0 for none.
-    """
-
-    def __init__(self, width, descriptor_dim=0):
-        super().__init__()
-        self.first = _he(nn.Conv2d(width, width, 3, 1, 1))
-        self.second = _he(nn.Conv2d(width, width, 3, 1, 1), 0.3)  # close to the identity at first
-        self.modulate = nn.Linear(descriptor_dim, 2 * width) if descriptor_dim else None
-
-    def forward(self, x, descriptor=None):
-        r"""(B, width, h, w) -> same.
-
-        Args:
-            x: (B, width, h, w).
-            descriptor: (B, descriptor_dim) or None.
-
-        Returns:
-            (B, width, h, w).
-        """
-        y = self.first(x)
-        if self.modulate is not None:
-            scale, shift = self.modulate(descriptor)[..., None, None].chunk(2, 1)
-            y = torch.addcmul(shift, y, 1 + scale)
-        return F.relu(x + self.second(F.relu(y)))
-
-
 class Encoder(nn.Module):
     r"""The portrait's features at three sizes, a person vector and the shape of the head.
 
@@ -158,16 +105,16 @@ class Encoder(nn.Module):
         super().__init__()
         c = config.width
         fine, middle = 3 * c // 4, 3 * c // 2
-        self.fine = nn.Sequential(_conv(12, fine), _conv(fine, fine))
-        self.middle = nn.Sequential(_conv(fine, middle, 2), Block(middle))
+        self.fine = nn.Sequential(conv(12, fine), conv(fine, fine))
+        self.middle = nn.Sequential(conv(fine, middle, 2), Block(middle))
         self.coarse = nn.Sequential(
-            _conv(middle, 2 * c, 2), *(Block(2 * c) for _ in range(config.encoder_blocks))
+            conv(middle, 2 * c, 2), *(Block(2 * c) for _ in range(config.encoder_blocks))
         )
-        self.deep = nn.Sequential(_conv(2 * c, 2 * c, 2), _conv(2 * c, 2 * c, 2))  # 8x8
-        self.narrow = _he(nn.Conv2d(4 * c, c, 1))
-        self.masks = nn.Sequential(_conv(fine + c, fine), _zero(nn.Conv2d(fine, 8, 3, 1, 1)))
+        self.deep = nn.Sequential(conv(2 * c, 2 * c, 2), conv(2 * c, 2 * c, 2))  # 8x8
+        self.narrow = he(nn.Conv2d(4 * c, c, 1))
+        self.masks = nn.Sequential(conv(fine + c, fine), zero(nn.Conv2d(fine, 8, 3, 1, 1)))
         self.shape = nn.Sequential(
-            _conv(c, c), _conv(c, c), _conv(c, c), _zero(nn.Conv2d(c, 3, 3, 1, 1))
+            conv(c, c), conv(c, c), conv(c, c), zero(nn.Conv2d(c, 3, 3, 1, 1))
         )
 
     def forward(self, portrait, coefficients):
@@ -186,7 +133,7 @@ class Encoder(nn.Module):
         deep = self.deep(coarse)
         around = F.interpolate(deep, scale_factor=4, mode="bilinear", align_corners=False)
         narrow = self.narrow(torch.cat([coarse, around], 1))  # (B, C, 32, 32)
-        on_chart = sample(narrow, place_points(coefficients, chart_points(CHART, coefficients)))
+        on_chart = sample(narrow, place_points(coefficients, chart_points(HEAD, coefficients)))
         shape = HEAD_UNIT * self.shape(on_chart)  # (B, 3, 48, 48)
         around = F.interpolate(narrow, scale_factor=4, mode="bilinear", align_corners=False)
         logits = F.pixel_shuffle(self.masks(torch.cat([fine, around], 1)), 2)
@@ -236,7 +183,7 @@ class Surface(nn.Module):
         """
         x = expression.new_zeros(len(expression), 3, BASIS[0] // 2, BASIS[0] // 2)
         for side, layer in zip(BASIS, self.basis):
-            x = _double(x) + layer(expression).view(-1, 3, side, side)
+            x = double(x) + layer(expression).view(-1, 3, side, side)
         return HEAD_UNIT * x
 
 
@@ -254,10 +201,10 @@ class Motion(nn.Module):
         c = config.width
         self.surface = Surface()
         self.follow = nn.Parameter(torch.tensor([0.5, 0.5]))  # of the neck's joint, by the body
-        self.enter = _conv(c + 11, 2 * c)
+        self.enter = conv(c + 11, 2 * c)
         self.blocks = nn.ModuleList(Block(2 * c, config.descriptor_dim) for _ in range(3))
-        self.widen = _conv(2 * c, c)
-        self.flow = _zero(nn.Conv2d(c, 3, 3, 1, 1))
+        self.widen = conv(2 * c, c)
+        self.flow = zero(nn.Conv2d(c, 3, 3, 1, 1))
 
     def head(self, encoded, target, expression):
         r"""Backward flow of the turned head with its learned relief and expression.
@@ -277,17 +224,33 @@ class Motion(nn.Module):
         points, rays, distance = head_points(target, places)
         follow = ((FAR - distance) / (FAR - NEAR)).clamp(0, 1)
         follow = (follow * follow * (3 - 2 * follow))[..., None]  # smooth at both ends
-        relief, shift, own = encoded.shape.split((1, 2, 3), 1)
-        moved = self.surface(expression) - own  # (B, 3, 48, 48)
-        chart = pixel_grid(CHART, target) + shift.permute(0, 2, 3, 1)
-        maps = sample(torch.cat([relief, sample(moved, chart)], 1), chart_place(points))
-        maps = maps.permute(0, 2, 3, 1)  # (B, 64, 64, 4)
-        points = points - maps[..., :1] * rays  # towards the camera
-        source = place_points(encoded.coefficients, points - maps[..., 1:])
+        on_chart = chart_place(points)
+        relief = sample(encoded.shape[:, :1], on_chart).permute(0, 2, 3, 1)  # (B, 64, 64, 1)
+        moved = self.moved(encoded, expression, on_chart).permute(0, 2, 3, 1)
+        points = points - relief * rays  # towards the camera
+        source = place_points(encoded.coefficients, points - moved)
         home = place_points(target, points)  # not `places`: equal poses must cancel to exact zero
         flow = (source - home) * follow
-        known = torch.cat([points, maps[..., 1:]], -1)
+        known = torch.cat([points, moved], -1)
         return flow.permute(0, 3, 1, 2), known.permute(0, 3, 1, 2)
+
+    def moved(self, encoded, expression, places):
+        r"""How far an expression has moved the skin since the portrait.
+
+        Ours.
+
+        Args:
+            encoded: Encoded.
+            expression: (B, 64) of the frame [std].
+            places: (B, h, w, 2) on the head's chart.
+
+        Returns:
+            (B, 3, h, w) [Deep3D's units].
+        """
+        _, shift, own = encoded.shape.split((1, 2, 3), 1)
+        moved = self.surface(expression) - own  # (B, 3, 48, 48)
+        chart = pixel_grid(HEAD.rows, expression) + shift.permute(0, 2, 3, 1)
+        return sample(sample(moved, chart), places)
 
     def layered(self, encoded, target, head):
         r"""Head before body before what stands still: how much of each layer a frame shows.
@@ -303,7 +266,7 @@ class Motion(nn.Module):
             (flows of head and body (B, 2, 128, 128) each, shares of head, body and of what the
             portrait hides (B, 3, 128, 128)).
         """
-        head = _double(head)  # (B, 2, 128, 128)
+        head = double(head)  # (B, 2, 128, 128)
         body = self.follow * (_neck(encoded.coefficients) - _neck(target))  # (B, 2)
         body = body[..., None, None].expand_as(head)
         covered, figure = encoded.masks[:, :1], _over(*encoded.masks.split(1, 1))
@@ -324,9 +287,11 @@ class Motion(nn.Module):
 
         Returns:
             (flows of head and body (B, 2, 128, 128) each, shares (B, 3, 128, 128), visible
-            (B, 1, 64, 64) in [0, 1], features (B, C, 64, 64)).
+            (B, 1, 64, 64) in [0, 1], features (B, C, 64, 64), places on the face's chart
+            (B, 2, 64, 64)).
         """
         head, known = self.head(encoded, target, expression)
+        on_face = chart_place(known[:, :3].permute(0, 2, 3, 1), FACE).permute(0, 3, 1, 2)
         head, body, shares = self.layered(encoded, target, head)
         quarter = F.avg_pool2d(_mixed(head, body, shares), 4)
         seen = _warp(encoded.coarse, quarter)  # (B, C, 32, 32)
@@ -334,10 +299,10 @@ class Motion(nn.Module):
         x = self.enter(torch.cat([seen, *geometry], 1))
         for block in self.blocks:
             x = block(x, descriptor)
-        x = self.widen(_double(x))  # (B, C, 64, 64)
+        x = self.widen(double(x))  # (B, C, 64, 64)
         residual, hidden = self.flow(x).split((2, 1), 1)
-        residual = FLOW_UNIT * _double(residual)
-        return head + residual, body + residual, shares, torch.sigmoid(2 - hidden), x
+        residual = FLOW_UNIT * double(residual)
+        return head + residual, body + residual, shares, torch.sigmoid(2 - hidden), x, on_face
 
 
 class Renderer(nn.Module):
@@ -356,28 +321,31 @@ class Renderer(nn.Module):
         fine, middle = 3 * c // 4, 3 * c // 2
         self.register_buffer("mean", torch.zeros(COEFFICIENT_DIM))
         self.register_buffer("std", torch.ones(COEFFICIENT_DIM))
+        self.register_buffer("rest", torch.zeros(COEFFICIENT_DIM))  # the median
         self.encoder = Encoder(config)
         self.describe = nn.Sequential(
-            _he(nn.Linear((config.window + 1) * COEFFICIENT_DIM + 2 * c, d)),
+            he(nn.Linear((config.window + 1) * COEFFICIENT_DIM + 2 * c, d)),
             nn.ReLU(),
-            _he(nn.Linear(d, d)),
+            he(nn.Linear(d, d)),
             nn.ReLU(),
         )
         self.motion = Motion(config)
-        self.merge = _conv(middle + c, middle)
+        self.face = Face(config, EXPRESSIONS)
+        self.merge = conv(middle + c, middle)
         self.edit = Block(middle, d)
-        self.rise = _he(nn.Conv2d(middle, fine, 1))
-        self.paint = nn.Sequential(_conv(2 * fine + 12, fine), _conv(fine, fine))
-        self.colour = _zero(nn.Conv2d(fine, 12, 3, 1, 1))  # 3 channels at 2x2 pixels
+        self.rise = he(nn.Conv2d(middle, fine, 1))
+        self.paint = nn.Sequential(conv(2 * fine + 12, fine), conv(fine, fine))
+        self.colour = zero(nn.Conv2d(fine, 12, 3, 1, 1))  # 3 channels at 2x2 pixels
 
     def set_statistics(self, coefficients):
-        r"""Remember mean and std of the training coefficients.
+        r"""Remember mean, std and median of the training coefficients.
 
         Args:
             coefficients: (N, 70).
         """
         std = coefficients.std(0)
         self.mean.copy_(coefficients.mean(0))
+        self.rest.copy_(coefficients.median(0).values)
         self.std.copy_(std.clamp(min=1e-3 * std.max().item()))
 
     def encode(self, portrait, coefficients=None):
@@ -409,7 +377,70 @@ class Renderer(nn.Module):
             )
         encoded = self.encoder(portrait, coefficients)
         own = self.motion.surface(self._expression(coefficients))
-        return encoded._replace(shape=torch.cat([encoded.shape, own], 1))
+        encoded = encoded._replace(shape=torch.cat([encoded.shape, own], 1))
+        return self.encode_face(portrait, encoded)
+
+    def encode_face(self, portrait, encoded):
+        r"""The last part of encode: what the portrait's face leaves on its chart.
+
+        Ours.
+
+        Args:
+            portrait: (B, 3, 256, 256) in [0, 1].
+            encoded: Encoded, complete but for that.
+
+        Returns:
+            Encoded.
+        """
+        own = encoded.coefficients
+        fine, coarse, maps = self.face.encode(
+            portrait, own, self._expression(own), self._face_points(encoded)
+        )
+        return encoded._replace(face_fine=fine, face_coarse=coarse, face_maps=maps)
+
+    def _face_points(self, encoded):
+        """Head points (B, 144, 128, 3) of the face's cells, with the portrait's relief."""
+        points = chart_points(FACE, encoded.coefficients)
+        relief = sample(encoded.shape[:, :1], chart_place(points)).permute(0, 2, 3, 1)
+        return torch.cat([points[..., :2], points[..., 2:] + relief], -1)
+
+    def face_places(self, encoded, target):
+        r"""Where portrait and frame show the cells of the face's chart.
+
+        Ours.
+
+        Args:
+            encoded: Encoded.
+            target: (B, 70), coefficients of the frame.
+
+        Returns:
+            (B, 144, 128, 2) each, in halves of the frame; the portrait's by the head's flow alone.
+        """
+        points = self._face_points(encoded)
+        moved = self.motion.moved(encoded, self._expression(target), chart_place(points))
+        source = place_points(encoded.coefficients, points - moved.permute(0, 2, 3, 1))
+        return source, place_points(target, points)
+
+    def unrolled(self, portrait, encoded, target, source):
+        r"""The face of a frame on its chart, moved and covered, without the frame.
+
+        Ours: a tenth of a frame's work, for the first steps of training.
+
+        Args:
+            portrait: (B, 3, 256, 256) in [0, 1].
+            encoded: Encoded.
+            target: (B, 70), coefficients of the frame.
+            source: (B, 144, 128, 2), of face_places.
+
+        Returns:
+            (B, 3, 144, 128).
+        """
+        own = self._expression(encoded.coefficients)
+        chart = self.face(encoded, own, self._expression(target))
+        shift, colour, share = chart.split((2, 3, 1), 1)
+        flow = shift_to_flow(shift, encoded.coefficients).permute(0, 2, 3, 1)
+        face = sample(portrait, source + flow)
+        return (1 - share) * face + colour
 
     def _expression(self, coefficients):
         """The expression of (B, 70) coefficients in standard deviations."""
@@ -444,17 +475,45 @@ class Renderer(nn.Module):
         own = (encoded.coefficients - self.mean) / self.std
         descriptor = self.describe(torch.cat([away.flatten(1), own, encoded.person], 1))
         expression = self._expression(target)
-        head, body, shares, visible, x = self.motion(encoded, target, expression, descriptor)
-        warped = compose(_warp(encoded.head, head), _warp(encoded.body, body), encoded.still)
+        head, body, shares, visible, x, on_face = self.motion(
+            encoded, target, expression, descriptor
+        )
+        shift, colour, share = self._on_frame(encoded, expression, on_face).split((2, 3, 1), 1)
+        fine = double(head) + shift_to_flow(shift, encoded.coefficients)  # (B, 2, 256, 256)
+        front = cover(_warp(encoded.head, fine), colour, share)
+        warped = compose(front, _warp(encoded.body, body), encoded.still)
+        head = F.avg_pool2d(fine, 2)
         flow = _mixed(head, body, shares)
         if not paint:
             return Rendered(warped, warped, flow)
         x = self.merge(torch.cat([_warp(encoded.middle, flow) * visible, x], 1))
-        x = _double(self.rise(self.edit(x, descriptor)))  # (B, 3/4 C, 128, 128)
+        x = double(self.rise(self.edit(x, descriptor)))  # (B, 3/4 C, 128, 128)
         seen = F.pixel_unshuffle(4 * warped - 2, 2)  # (B, 12, 128, 128)
         x = self.paint(torch.cat([_warp(encoded.fine, flow), seen, x], 1))
         new = F.pixel_shuffle(self.colour(x), 2)  # (B, 3, 256, 256)
         return Rendered(warped + COLOUR_UNIT * new, warped, flow)
+
+    def at_rest(self, portrait, coefficients):
+        r"""A portrait brought to rest: as it would look with the median expression.
+
+        Ours: nobody listens for a minute with the laugh of the one moment that the portrait shows.
+
+        Args:
+            portrait: (B, 3, 256, 256) in [0, 1].
+            coefficients: (B, 70), its own.
+
+        Returns:
+            (portrait, coefficients) at rest, of the same shapes; the pose is kept.
+        """
+        rested = coefficients.clone()
+        rested[:, MOTION_EXP] = self.rest[MOTION_EXP]
+        return self(self.encode(portrait, coefficients), rested), rested
+
+    def _on_frame(self, encoded, expression, places):
+        """What the face's chart says (B, 6, 256, 256), read at places (B, 2, 64, 64) on it."""
+        own = self._expression(encoded.coefficients)
+        chart = self.face(encoded, own, expression)
+        return sample(chart, double(double(places)).permute(0, 2, 3, 1))
 
     def forward(self, encoded, coefficients):
         r"""One frame for each window of coefficients.
@@ -485,7 +544,7 @@ def _warp(x, flow):
     """Maps of any size read along the flow."""
     side = x.shape[-1]
     while flow.shape[-1] < side:
-        flow = _double(flow)
+        flow = double(flow)
     if flow.shape[-1] > side:
         flow = F.avg_pool2d(flow, flow.shape[-1] // side)
     return sample(x, pixel_grid(side, flow) + flow.permute(0, 2, 3, 1))

@@ -214,6 +214,20 @@ class FrameData:
         r"""Videos that the frames are of."""
         return int(self.video.max()) + 1
 
+    def where(self, chosen):
+        r"""Some of the frames alone.
+
+        Args:
+            chosen: bool (N,).
+
+        Returns:
+            FrameData.
+        """
+        part = copy(self)
+        for name in ("frames", "coefficients", "windows", "person", "video"):
+            setattr(part, name, getattr(self, name)[chosen])
+        return part
+
     def images(self, index):
         r"""Frames as the networks want them: index (B,) -> float32 (B, 3, 256, 256) in [0, 1]."""
         frames = self.frames[sent(index, self.frames.device)]

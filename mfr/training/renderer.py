@@ -1,7 +1,13 @@
 r"""Training the renderer: one frame of a video from another and its coefficients (Sec. 3.3)."""
 
+import torch
 from torch import nn
 
+from mfr.face.camera import sample
+from mfr.face.coefficients import EXP, MOTION_ANGLE, MOTION_EXP
+from mfr.face.morphable import FILE as FACE_MODEL
+from mfr.face.morphable import read_model
+from mfr.render.face import closeup
 from mfr.render.losses import (
     PatchDiscriminator,
     discriminator_loss,
@@ -13,11 +19,15 @@ from mfr.training.batches import FrameData, sent
 from mfr.training.identity import frozen_identity
 from mfr.training.stage import Stage, mean_over
 
+FRONTAL = 0.2  # largest angle of a head whose chart is seen whole, no side behind the nose [rad]
+SQUARES = 10  # of the mean square beside the pixel term, on the chart of the face
+
 
 class RendererStage(Stage):
     r"""Sec. 3.3: one frame of a video from another and its coefficients."""
 
     name, unit = "renderer", "frames"
+    held_out_frames = 24  # whole frames cost most
     expect = "the pixel term starts at that of a rigidly turned head"
 
     def build(self, run):
@@ -27,8 +37,16 @@ class RendererStage(Stage):
         self.features = V.features if self.features is None else self.features
         self.frames = FrameData(self.train_clips, self.config.window).to(self.device)
         self.held = FrameData(self.held_clips, self.config.window).to(self.device)
+        angle = self.frames.windows[:, self.config.window // 2, MOTION_ANGLE]
+        frontal = angle.abs().amax(1) < FRONTAL
+        self.frontal = self.frames.where(frontal) if frontal.any() else self.frames
         self.network = Renderer(self.config)
         self.network.set_statistics(self.frames.windows[:, self.config.window // 2])
+        path = self.folder / FACE_MODEL
+        if path.exists():
+            model, std = read_model(path), self.network.std[MOTION_EXP]
+            with torch.no_grad():
+                self.network.face.begin_with(model.mean, model.basis[:, :, EXP], std)
         self.modules = nn.ModuleDict({"network": self.network})
         if self.config.gan_weight:
             self.adversary = PatchDiscriminator().to(self.device)
@@ -61,20 +79,86 @@ class RendererStage(Stage):
         return network.render(Encoded(*repeated), windows, paint)
 
     def loss(self, step, draw, noise):
-        r"""renderer_loss; its flow first, and the discriminator from config.gan_start on."""
-        index = self.frames.draw(self.config.batch_size // self.config.targets, draw)
-        portrait, shown, windows, real = self.group(self.frames, index, draw, self.share)
+        r"""The chart of the face first, then the flow; config.gan_start calls the discriminator."""
+        frames = self.frontal if step < self.config.face_steps else self.frames
+        index = frames.draw(self.config.batch_size // self.config.targets, draw)
+        portrait, shown, windows, real = self.group(frames, index, draw, self.share)
+        chance = torch.rand(len(index), 5, generator=noise, device=self.device)
+        chance = self.share(chance)
+        portrait = relit(portrait, chance)
+        if step < self.config.face_steps:
+            return self.face_loss(portrait, shown, windows, real, chance)
+        real = relit(real, chance)
         paint = step >= self.config.warp_steps
         with self.precision():
             rendered = self.rendered(self.network, portrait, shown, windows, paint)
-        if not paint:
-            warp = pixel_loss(rendered.warped, real)
-            return self.config.warp_weight * warp, {"warp": warp.detach()}
         rendered = Rendered(*(x.float() for x in rendered))
+        if not paint:
+            return self.warp_loss(rendered.warped, real, windows)
         judge = self.adversary if step >= self.config.gan_start else None
         self.fake, self.real = rendered.image.detach(), real
+        target = windows[:, self.config.window // 2]
+        near = Rendered(*(closeup(x, target) for x in rendered[:2]), rendered.flow)
         with self.precision():
-            return renderer_loss(rendered, real, self.config, self.V, self.features, judge)
+            loss, terms = renderer_loss(rendered, real, self.config, self.V, self.features, judge)
+            real = closeup(real, target)
+            close, _ = renderer_loss(near, real, self.config, features=self.features)
+        terms["close"] = close.detach()
+        return loss + self.config.closeup_weight * close, terms
+
+    def warp_loss(self, warped, real, windows):
+        r"""The pixel term of the moved layers, and again on close-ups.
+
+        Args:
+            warped: (P K, 3, 256, 256).
+            real: same shape.
+            windows: (P K, W, 70).
+
+        Returns:
+            (scalar, dict of terms).
+        """
+        target = windows[:, self.config.window // 2]
+        warp = pixel_loss(warped, real)
+        close = pixel_loss(closeup(warped, target), closeup(real, target))
+        loss = self.config.warp_weight * (warp + self.config.closeup_weight * close)
+        return loss, {"warp": warp.detach(), "close": close.detach()}
+
+    def face_loss(self, portrait, shown, windows, real, chance):
+        r"""The chart of the face alone: pixel term and mean square of what it shows.
+
+        Ours: teeth that are missing are far off in few places, and squares look at those.
+
+        Args:
+            portrait: (P, 3, 256, 256).
+            shown: (P, 70), its coefficients.
+            windows: (P K, W, 70).
+            real: (P K, 3, 256, 256), not yet relit.
+            chance: (P, 5), of `relit`.
+
+        Returns:
+            (scalar, dict of terms).
+        """
+        network, target = self.network, windows[:, self.config.window // 2]
+        each = len(windows) // len(portrait)
+
+        def repeated(encoded):  # what the chart needs of it, for each frame
+            kept = encoded._asdict().items()
+            kept = {k: v for k, v in kept if k in ("coefficients", "shape") or "face" in k}
+            rest = dict.fromkeys(Encoded._fields)
+            return Encoded(**rest | {k: v.repeat_interleave(each, 0) for k, v in kept.items()})
+
+        with torch.no_grad():
+            encoded = network.encode(portrait, shown)
+            source, home = network.face_places(repeated(encoded), target)
+            truth = relit(sample(real, home), chance)
+        with self.precision():
+            encoded = repeated(network.encode_face(portrait, encoded))
+            portrait = portrait.repeat_interleave(each, 0)
+            face = network.unrolled(portrait, encoded, target, source)
+        face = face.float()
+        pixel, square = pixel_loss(face, truth), (face - truth).square().mean()
+        loss = self.config.warp_weight * (pixel + SQUARES * square)
+        return loss, {"face": pixel.detach(), "square": square.detach()}
 
     def adversary_loss(self):
         r"""The discriminator's loss on the batch that was just rendered, a scalar."""
@@ -95,3 +179,20 @@ class RendererStage(Stage):
             return (fake - real).abs().mean()
 
         return mean_over(index, 4, error)
+
+
+def relit(images, chance):
+    r"""Pictures in another light: exposure, white balance and contrast.
+
+    Ours.
+
+    Args:
+        images: (P K, 3, h, w) in [0, 1], K after K alike.
+        chance: (P, 5) in [0, 1): exposure, three colours, contrast.
+
+    Returns:
+        Same shape, in [0, 1].
+    """
+    chance = chance.repeat_interleave(len(images) // len(chance), 0)[..., None, None]
+    gain = (0.8 + 0.4 * chance[:, :1]) * (0.94 + 0.12 * chance[:, 1:4])
+    return (images * gain).clamp(0, 1).pow(0.8 + 0.45 * chance[:, 4:])

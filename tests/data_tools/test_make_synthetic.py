@@ -303,7 +303,7 @@ def test_light_differs_by_video_when_randomised():
     [
         (
             {"size": "huge"},
-            "size 'huge' is unknown; allowed: demo, small, vico, crowd, town, motion",
+            "size 'huge' is unknown; allowed: demo, small, vico, crowd, town, motion, hall, faces",
         ),
         ({"seed": -1}, "--seed -1: is negative"),
         ({"workers": -2}, "--workers -2: allowed: 1 and more"),

@@ -12,7 +12,7 @@ from mfr.face.camera import CAMERA_Z, FOCAL, pixel_grid, project, rotation_matri
 from mfr.face.coefficients import from_motion
 from mfr.render.head import (
     CENTRE,
-    CHART_HALF,
+    HEAD,
     NECK,
     RADII,
     chart_place,
@@ -20,8 +20,9 @@ from mfr.render.head import (
     place_points,
 )
 from mfr.render.layers import split
-from mfr.render.renderer import BASIS, CHART, Rendered, Renderer, window_coefficients
+from mfr.render.renderer import BASIS, Rendered, Renderer, window_coefficients
 
+CHART = HEAD.rows
 PITCH, YAW, ROLL, EXP, X, Y, Z = 0, 1, 2, 3, 67, 68, 69
 SMALL = RendererConfig(width=8, descriptor_dim=11, window=5)
 
@@ -314,7 +315,7 @@ def test_what_a_turn_uncovers_takes_the_colour_of_the_wall(renderer):
 
 
 def test_chart_is_the_head_seen_from_the_front():
-    corner = torch.tensor([CHART_HALF[0], CHART_HALF[1], 0.3])
+    corner = torch.tensor([*HEAD.half, 0.3])
     assert chart_place(corner).tolist() == [1, -1]  # right and up: grid_sample's y points down
 
 
@@ -339,6 +340,20 @@ def test_every_input_reaches_the_frame(renderer, generator):
         other[0][place] += 0.5
         assert (renderer(renderer.encode(portrait, own), other) - base).abs().max() > 1e-5
     assert (renderer(renderer.encode(portrait, own + 0.1), windows) - base).abs().max() > 1e-5
+
+
+def test_at_rest_has_the_median_expression_and_keeps_the_pose(renderer, generator):
+    trained(renderer, generator)
+    motion = poses(generator, 11).float()
+    motion[:, EXP + 5] = 0.5
+    motion[7:, EXP + 5] = 9.0  # a laugh now and then shifts the mean, not what is usual
+    renderer.set_statistics(motion)
+    portrait, own = torch.rand(1, 3, 256, 256, generator=generator), poses(generator, 1).float()
+    found, rested = renderer.at_rest(portrait, own)
+    assert rested[0, EXP + 5] == 0.5
+    assert torch.equal(rested[:, :3], own[:, :3]) and torch.equal(rested[:, X:], own[:, X:])
+    assert torch.equal(found, renderer(renderer.encode(portrait, own), rested))
+    assert (found - portrait).abs().max() > 1e-3
 
 
 def test_257_and_70_coefficients_are_the_same_portrait(renderer, generator):

@@ -14,7 +14,7 @@ from mfr.training import averaging as training
 from mfr.training import batches, checkpoint
 from mfr.training.motion import MotionStage
 from mfr.training.reconstruction import ReconstructionStage
-from mfr.training.renderer import RendererStage
+from mfr.training.renderer import RendererStage, relit
 from mfr.training.stage import Stage
 
 TINY = {
@@ -149,8 +149,8 @@ def test_resume_is_bit_for_bit(vico_folder, run, tmp_path):
     for stage in ("motion", "renderer"):
         whole, halves = tmp_path / "whole", tmp_path / "halves"
         more = ["--batch-size", "3"]
-        if stage == "renderer":  # the flow alone, then all of it against the discriminator
-            more += ["--warp-steps", "1", "--gan-start", "1"]
+        if stage == "renderer":  # the face, the flow, then all of it against the discriminator
+            more += ["--face-steps", "1", "--warp-steps", "2", "--gan-start", "2"]
         for folder in (whole, halves):
             folder.mkdir(exist_ok=True)
             (folder / "identity.pt").write_bytes((run / "identity.pt").read_bytes())
@@ -243,7 +243,8 @@ def test_half_precision_trains_on_nearly_the_same_loss(vico_folder, run):
         )
         stage = RendererStage(settings, vico_folder, run, torch.device("cpu"))
         draw = torch.Generator().manual_seed(0)
-        found.append([float(stage.loss(step, draw, draw)[0].detach()) for step in (0, 1000, 2000)])
+        phases = (0, settings.face_steps, settings.warp_steps)
+        found.append([float(stage.loss(step, draw, draw)[0].detach()) for step in phases])
     assert found[1] == pytest.approx(found[0], rel=0.02) and found[0] != found[1]
 
 
@@ -367,3 +368,17 @@ def test_an_absent_device_is_named(name):
 def test_a_setting_out_of_range_is_named(words, message, vico_folder, run):
     with pytest.raises(ValueError, match=message):
         train_mfr.main(["motion", "--data", str(vico_folder), "--run", str(run), *words])
+
+
+def test_frames_of_a_portrait_are_relit_alike():
+    images = torch.tensor([0.25, 0.81, 0.5]).view(1, 3, 1, 1).expand(6, 3, 2, 2)
+    chance = torch.full((2, 5), 0.5)
+    chance[:, 4] = 4 / 9  # an exponent of 1
+    torch.testing.assert_close(relit(images, chance), images)
+    chance[1] = torch.tensor([0.75, 0.5, 0.5, 0.0, 4 / 9])
+    found = relit(images, chance)[:, :, 0, 0]
+    torch.testing.assert_close(found[2], images[2, :, 0, 0])
+    want = torch.tensor([0.25 * 1.1, 0.81 * 1.1, 0.5 * 1.1 * 0.94])
+    torch.testing.assert_close(found[3:], want.expand(3, 3))
+    chance[0, 4] = 0.0  # flat
+    torch.testing.assert_close(relit(images, chance)[0, :, 0, 0], images[0, :, 0, 0] ** 0.8)
