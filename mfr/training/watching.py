@@ -15,7 +15,7 @@ PATIENCE = 4  # evaluations without a new best after which a held-out loss is sa
 
 
 class Meter:
-    r"""Running means of a loss and its terms, on the device: to read each step would wait for it."""
+    r"""Running means of a loss and its terms, on the device: reading each step would wait for it."""
 
     def __init__(self):
         self.names, self.means = (), None
