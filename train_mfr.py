@@ -16,6 +16,7 @@ import os
 import re
 import sys
 import time
+import warnings
 from dataclasses import fields
 from pathlib import Path
 
@@ -93,8 +94,11 @@ def train(stage, run, resume=False, dry_run=False, start=None, compile=False):
         first, best = state["step"], state["best"]
         print(f"resumed   at step {first}, best held-out loss {best:.4f}")
 
-    for module in stage.compiled() if compile else ():
-        module.compile()
+    if compile:
+        # constants are made once behind a cache, which the compiler looks through
+        warnings.filterwarnings("ignore", ".*lru_cache.*")
+        for module in stage.compiled():
+            module.compile()
     step_loss = processes.parallel(stage.modules, lambda *given: stage.loss(*given))
     adversary_loss = adversary and processes.parallel(stage.adversary, stage.adversary_loss)
     every = max(1, settings.steps // EVALUATIONS)

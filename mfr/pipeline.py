@@ -333,7 +333,6 @@ def load(weights=None, device="auto", renderer=None, identity=None, reconstructi
     Args:
         weights: folder with identity.pt, reconstruction.pt, motion.pt and renderer.pt, as
             train_mfr.py leaves it; None takes the bundled ones.
-        device: auto | cpu | cuda.
         renderer: a network in the place of renderer.pt, as mfr.official.load gives it, or None.
         identity: the same for identity.pt; motion.pt must have been trained with it.
         reconstruction: the same for reconstruction.pt.

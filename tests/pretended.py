@@ -5,9 +5,9 @@ r"""A pretended GPU for machines without one: numbers of the CPU, the device err
         x + torch.ones(3)  # RuntimeError, as there
     gpu.waits  # how often the host had to wait for the device, and where
 
-Every kernel call, those of the backward pass too, comes by `Pretended.run`: a tensor of the device is
-a wrapper around one of the host. Not seen: what a real GPU's kernels add up in another order, and
-kernels that it lacks. `double=False` refuses float64, as a Mac's GPU does.
+Every kernel call, those of the backward pass too, comes by `Pretended.run`: a tensor of the device
+is a wrapper around one of the host. Not seen: what a real GPU's kernels add up in another order,
+and kernels that it lacks. `double=False` refuses float64, as a Mac's GPU does.
 """
 
 import collections

@@ -160,7 +160,7 @@ def reconstruction_loss(found, truth, std, model=None):
         model: MorphableModel of the coefficients, or None for a loss without landmarks and colours.
 
     Returns:
-        (scalar, dict of the terms, without gradient: id, exp, tex, angle, gamma, trans [std^2], pose
+        (scalar, dict of the terms, detached: id, exp, tex, angle, gamma, trans [std^2], pose
         [pixels], with a model landmarks [pixels] and colours [of white]).
     """
     unit = std.clone()

@@ -6,7 +6,7 @@ import torch
 
 
 def pick_device(name="auto"):
-    r"""The device to compute on: auto (a GPU or a Mac's, if there is one) | cpu | cuda | cuda:N | mps.
+    r"""The device to compute on: auto (a GPU, if there is one) | cpu | cuda | cuda:N | mps.
 
     Raises:
         ValueError: no such device here.

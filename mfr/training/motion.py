@@ -16,7 +16,7 @@ class MotionStage(Stage):
 
     name, unit = "motion", "windows"
     held_out_windows = 512
-    # while training, draws for a few held-out clips are judged: Eq. 3's loss rises before they worsen
+    # draws for a few held-out clips are judged too: Eq. 3's loss rises before they worsen
     judged_clips, judged_frames, judged_draws, judged_steps = 8, 120, 4, 10
     score = None  # of draws (K, L, 70), the truth (L, 70) and the units (70,): the energy score
     expect = "loss about 1 at step 0 (the output starts at zero; noise and motion have variance 1)"

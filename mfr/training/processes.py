@@ -1,4 +1,4 @@
-r"""Several processes on one batch, by torch's own engine: torchrun starts them, each takes its rows.
+r"""Several processes on one batch, by torch's own engine: each takes its rows.
 
     torchrun --nproc_per_node 2 train_mfr.py motion --data data/small --run runs/small
 

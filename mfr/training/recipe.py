@@ -1,6 +1,6 @@
 r"""From nothing to every bundled file: one command, fixed seeds, goes on after any kill.
 
-    python -m mfr.training.recipe --out recipe --dry-run   says what it would do, and how long it takes
+    python -m mfr.training.recipe --out recipe --dry-run   says what it would do
     python -m mfr.training.recipe --out recipe
 
 ROWS is all of it. A row that is done is not done again; one that was cut short goes on. In the end

@@ -15,13 +15,13 @@ PATIENCE = 4  # evaluations without a new best after which a held-out loss is sa
 
 
 class Meter:
-    r"""Running means of a loss and its terms, on the device: to read each step would wait for it."""
+    r"""Running means of a loss and its terms, on the device: reading one waits for it."""
 
     def __init__(self):
         self.names, self.means = (), None
 
     def add(self, terms, seen):
-        r"""Take the terms, name -> scalar tensor, of the seen-th step; NaN is one it did not have."""
+        r"""Take the terms, name -> scalar tensor, of the seen-th step; NaN is one it had not."""
         values = torch.stack([term.detach().float() for term in terms.values()])
         if tuple(terms) != self.names:
             before = self.read()

@@ -1,4 +1,4 @@
-r"""Several processes on one batch, and kills. Oracles: the mean of two gradients taken in one process;
+r"""Several processes on one batch, and kills. Oracles: the mean of two gradients in one process;
 the weights of a run that nobody killed."""
 
 import os
