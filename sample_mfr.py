@@ -4,8 +4,9 @@ r"""A speaker's video, a portrait and an attitude become videos of the portrait 
     python sample_mfr.py --speaker clip.mp4 --listener face.png --attitude positive --samples 3
     python sample_mfr.py --renderer pirenderer=FILE      (python -m mfr.official lists such files)
 
-Writes OUT/ATTITUDE_K.mp4 (speaker beside listener, with the speaker's sound) for every attitude and
-sample, and OUT/contact_sheet.png, a row of moments for each.
+The largest face of each is found and framed. Writes OUT/ATTITUDE_K.mp4 (speaker beside listener,
+with the speaker's sound) for every attitude and sample, and OUT/contact_sheet.png: the photo with
+the square that was taken, and a row of moments for each.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from mfr import official, pipeline
 from mfr.config import ATTITUDES, FPS
@@ -25,6 +26,7 @@ from mfr.training.own_network import register
 DEMO = pipeline.WEIGHTS / "demo"  # made by data_tools.make_synthetic
 MOMENTS = 8  # columns of the contact sheet
 TILE, MARGIN, CAPTION = 160, 6, 110  # of the contact sheet [pixels]
+FORMATS = ("mp4", "webm", "gif", "png")
 
 
 def main(arguments=None):
@@ -43,6 +45,12 @@ def main(arguments=None):
         raise ValueError(
             f"attitude {options.attitude!r} is unknown; allowed: {', '.join(ATTITUDES)}, all"
         )
+    if options.format not in FORMATS:
+        raise ValueError(f"--format is {options.format!r}; allowed: {', '.join(FORMATS)}")
+    if not 1 <= options.fps <= 120:
+        raise ValueError(f"--fps is {options.fps}; allowed: 1 .. 120")
+    if not 1 <= options.quality <= 10:
+        raise ValueError(f"--quality is {options.quality}; allowed: 1 .. 10")
     if options.save_coefficients and not options.save_coefficients.endswith(".mat"):
         raise ValueError(
             f"--save-coefficients is {options.save_coefficients!r}; allowed: a name "
@@ -52,7 +60,7 @@ def main(arguments=None):
     system = assemble(options)
     speaker, portrait = meet(system, options)
     moments = np.linspace(0, len(speaker.motion) - 1, min(MOMENTS, len(speaker.motion)))
-    moments, rows = moments.round().astype(int), {}
+    moments, rows, suffix = moments.round().astype(int), {}, f".{options.format}"
     for attitude in attitudes:
         responses = system.respond(
             speaker,
@@ -66,15 +74,16 @@ def main(arguments=None):
         for response in responses:
             name = f"{attitude}_{response.sample}"
             begun = time.monotonic()
-            kept = write(Path(options.out) / f"{name}.mp4", speaker, response, moments, options)
+            path = Path(options.out) / (name if options.format == "png" else name + suffix)
+            kept = write(path, speaker, response, moments, options)
             rows["speaker"], rows[name] = kept
             if options.save_coefficients is not None:
                 one = len(attitudes) * options.samples == 1
                 response.save_coefficients(coefficients_file(options, name, one))
             pace = len(speaker.motion) / (time.monotonic() - begun)
-            print(f"written   {Path(options.out) / name}.mp4   {pace:.1f} frames/s", flush=True)
+            print(f"written   {path}   {pace:.1f} frames/s", flush=True)
     sheet = Path(options.out) / "contact_sheet.png"
-    media.write_image(sheet, contact_sheet(rows, moments / FPS))
+    media.write_image(sheet, contact_sheet(rows, moments / FPS, portrait.shown()))
     print(f"written   {sheet}   in all {time.monotonic() - started:.0f} s")
 
 
@@ -124,14 +133,32 @@ def meet(system, options):
     coefficients = options.speaker_coefficients
     if demo and not options.reconstruction:
         coefficients = coefficients or DEMO / "speaker.mat"
-    portrait = system.look(picture, options.listener_coefficients, options.rest)
-    speaker = system.perceive(video, coefficients, options.sound, options.crop)
+    sound = None if options.sound in ("none", "speaker") else options.sound
+    portrait = system.look(
+        picture,
+        options.listener_coefficients,
+        options.listener_crop,
+        options.face,
+        options.rest,
+    )
+    speaker = system.perceive(video, coefficients, sound, options.crop, options.speaker_face)
     frames = len(speaker.motion)
     print(
         f"speaker   {video}: {frames} frames, {frames / FPS:.1f} s; coefficients from "
         f"{coefficients or 'the reconstruction net'}"
     )
     print(f"listener  {picture}")
+    if isinstance(speaker.crop, np.ndarray):
+        print("note      the speaker's head walks through the picture; the square goes along")
+    named = (
+        ("speaker", speaker.crop, speaker.others, "--speaker-face"),
+        ("listener", pipeline.corner(portrait.square), len(portrait.others), "--face"),
+    )
+    for who, square, others, option in named:
+        if isinstance(square, tuple):
+            print(f"framed    the {who}'s face: {square[2]} pixels from {square[0]},{square[1]}")
+        if others:
+            print(f"note      {others} more in the {who}'s picture; {option} K takes another")
     for what, strange in (("speaker", speaker.unfamiliar), ("listener", portrait.unfamiliar)):
         if strange > 1:
             print(
@@ -162,11 +189,11 @@ def write(path, speaker, response, moments, options):
     r"""Render one response into a video, keeping a few moments for the contact sheet.
 
     Args:
-        path: .mp4.
+        path: .mp4, .webm, .gif, or a folder for pictures.
         speaker: Speaker.
         response: Response.
         moments: frames to keep.
-        options: of the command line; listener_only leaves the speaker out.
+        options: of the command line; listener_only and paste leave the speaker out.
 
     Returns:
         (speaker's frames, listener's frames) at the moments.
@@ -174,27 +201,37 @@ def write(path, speaker, response, moments, options):
     kept = ([], [])
 
     def pairs():
-        for i, (left, right) in enumerate(zip(speaker.frames(), response.frames())):
+        shown = response.pasted() if options.paste else response.frames()
+        for i, (left, right) in enumerate(zip(speaker.frames(), shown)):
             if i in moments:
                 kept[0].append(left)
                 kept[1].append(right)
-            yield right if options.listener_only else np.concatenate([left, right], axis=1)
+            alone = options.listener_only or options.paste
+            yield right if alone else np.concatenate([left, right], axis=1)
 
-    media.write_video(path, pairs(), sound=speaker.sound, sample_rate=speaker.sample_rate)
+    frames = media.at_rate(pairs(), FPS, options.fps)
+    if options.format == "png":
+        media.write_stills(path, frames)
+        return kept
+    heard = {"sound": speaker.sound, "sample_rate": speaker.sample_rate}
+    heard = {} if options.sound == "none" else heard
+    media.write_video(path, frames, options.fps, quality=options.quality, **heard)
     return kept
 
 
-def contact_sheet(rows, seconds):
-    r"""Moments of the speaker and of every response, one row each.
+def contact_sheet(rows, seconds, photo):
+    r"""The photo with its square; moments of the speaker and of every response, one row each.
 
     Args:
-        rows: name -> list of uint8 (256, 256, 3).
+        rows: name -> list of uint8 (H, W, 3).
         seconds: of the columns [s].
+        photo: uint8 (H, W, 3).
 
     Returns:
         uint8 (H, W, 3).
     """
     pitch = TILE + MARGIN
+    rows = {"photo": [photo], **rows}
     size = (CAPTION + pitch * len(seconds), 24 + pitch * len(rows))
     sheet = Image.new("RGB", size, "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=14)
@@ -204,23 +241,20 @@ def contact_sheet(rows, seconds):
         top = 24 + row * pitch
         draw.text((8, top + TILE // 2 - 8), name.replace("_", " "), "black", font)
         for column, frame in enumerate(frames):
-            tile = Image.fromarray(frame).resize((TILE, TILE), Image.Resampling.LANCZOS)
-            sheet.paste(tile, (CAPTION + column * pitch, top))
+            room = (TILE * (2 if name == "photo" else 1), TILE)
+            tile = ImageOps.contain(Image.fromarray(frame), room, Image.Resampling.LANCZOS)
+            sheet.paste(tile, (CAPTION + column * pitch, top + (TILE - tile.height) // 2))
     return np.asarray(sheet)
 
 
 def square(text):
-    r"""LEFT,TOP,SIDE of --crop as whole numbers.
-
-    Args:
-        text: as typed.
-
-    Returns:
-        (left, top, side) [pixels].
+    r"""LEFT,TOP,SIDE of --crop as whole numbers (left, top, side) [pixels], or "middle".
 
     Raises:
-        ValueError: it is not three whole numbers.
+        ValueError: it is neither three whole numbers nor "middle".
     """
+    if text == pipeline.MIDDLE:
+        return text
     left, top, side = (int(part) for part in text.split(","))
     return left, top, side
 
@@ -241,14 +275,29 @@ def parser():
         metavar="MAT",
         help="its Deep3DFaceRecon file (else the net is asked)",
     )
-    who.add_argument("--sound", metavar="FILE", help="the speaker's sound, if not in the video")
+    who.add_argument(
+        "--sound",
+        default="speaker",
+        metavar="FILE",
+        help="speaker: the video's own; none: a silent result; else a file of it",
+    )
     who.add_argument(
         "--crop",
         metavar="LEFT,TOP,SIDE",
         type=square,
-        help="square around the speaker's face [pixels] (the middle)",
+        help="square around the speaker's face [pixels], or middle (the face is found)",
     )
-    who.add_argument("--listener", metavar="PICTURE", help="portrait, the face filling the frame")
+    who.add_argument(
+        "--speaker-face", type=int, default=1, metavar="K", help="1: the largest of the video (1)"
+    )
+    who.add_argument("--listener", metavar="PICTURE", help="photo with the listener's face")
+    who.add_argument(
+        "--listener-crop",
+        metavar="LEFT,TOP,SIDE",
+        type=square,
+        help="square around its face [pixels], or middle (the face is found)",
+    )
+    who.add_argument("--face", type=int, default=1, metavar="K", help="1: its largest face (1)")
     who.add_argument(
         "--listener-coefficients",
         metavar="MAT",
@@ -289,6 +338,14 @@ def parser():
     out = p.add_argument_group("what is written")
     out.add_argument("--out", default="out", metavar="DIR", help="folder (out)")
     out.add_argument("--listener-only", action="store_true", help="leave the speaker out")
+    out.add_argument(
+        "--paste",
+        action="store_true",
+        help="the listener moving in the whole photo, without the speaker's picture",
+    )
+    out.add_argument("--format", default="mp4", help=f"{', '.join(FORMATS)} (mp4)")
+    out.add_argument("--fps", type=float, default=FPS, help=f"frames a second ({FPS})")
+    out.add_argument("--quality", type=int, default=8, help="1 (small file) .. 10 (good) (8)")
     out.add_argument(
         "--save-coefficients",
         metavar="MAT",

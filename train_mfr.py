@@ -276,7 +276,7 @@ def main(arguments=None):
         torch.set_float32_matmul_precision("high")  # TF32: 10 bits of a product, all of the sum
     chosen = names if options.stage == "all" else (options.stage,)
     V, features = published(options)
-    known = {field.name for name in names for field in fields(config.STAGES[name])}
+    known = {field.name for name in {*names, *chosen} for field in fields(config.STAGES[name])}
     changes = {k: v for k, v in vars(options).items() if k in known and v is not None}
     if getattr(options, "network", None):
         changes["aggregation"] = register(options.network)

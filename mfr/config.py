@@ -133,11 +133,26 @@ class RendererConfig:
     seed: int = 0
 
 
+@dataclass(frozen=True)
+class FinderConfig:
+    r"""The network that finds faces in a picture."""
+
+    width: int = 16  # channels of the first block; doubles twice
+    pictures: int = 10000  # made before training
+    steps: int = 2500
+    batch_size: int = 48  # pictures
+    learning_rate: float = 3e-3
+    ema: float = 0.998
+    grad_clip: float = 5.0
+    seed: int = 0
+
+
 STAGES = {
     "identity": IdentityConfig,
     "reconstruction": ReconstructionConfig,
     "motion": MotionConfig,
     "renderer": RendererConfig,
+    "finder": FinderConfig,
 }
 
 PAPER = {
@@ -172,6 +187,7 @@ PAPER = {
         "warp_steps": 15000,
         "gan_start": 20000,
     },
+    "finder": {"width": 32, "pictures": 40000, "steps": 30000},
 }
 
 

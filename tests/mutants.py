@@ -2483,4 +2483,99 @@ MUTANTS = {
             ),
         ],
     ),
+    "mfr/face/finder.py": (
+        "tests/face/test_finder.py",
+        [
+            (
+                "across = (face.x + c * x + s * y - left) / (right - left)",
+                "across = (face.x + c * x - s * y - left) / (right - left)",
+                "test_a_cut_sees_each_place_where_it_is",
+            ),
+            (
+                "around = ((-1, -1), (1, -1), (1, 1), (-1, 1))",
+                "around = ((-1, 1), (1, 1), (1, -1), (-1, -1))",
+                "test_a_tilted_squares_right_end_is_raised",
+            ),
+            (
+                "face.side * CAMERA_Z / (CAMERA_Z - z),",
+                "face.side * (CAMERA_Z - z) / CAMERA_Z,",
+                "test_the_reconstructed_head_lies_in_the_middle_of_the_new_square",
+            ),
+            (
+                "for v in (x, -y))",
+                "for v in (x, y))",
+                "test_the_reconstructed_head_lies_in_the_middle_of_the_new_square",
+            ),
+            (
+                "if far or abs(math.log2(moved.side / face.side)) > 0.5:",
+                "if abs(math.log2(moved.side / face.side)) > 0.5:",
+                "test_the_reconstruction_is_not_followed_far_away",
+            ),
+            (
+                "side = SQUARE * 2 ** found[3].clamp(-2, 2)",
+                "side = SQUARE * found[3].clamp(-2, 2).exp()",
+                "test_a_map_says_the_squares_that_were_written_into_it",
+            ),
+            (
+                "return distance > APART * max(face.side, other.side)",
+                "return distance > 2 * APART * max(face.side, other.side)",
+                "test_of_squares_in_one_place_the_surest_stays",
+            ),
+        ],
+    ),
+    "mfr/face/track.py": (
+        "tests/face/test_track.py",
+        [
+            (
+                "face = look_again(net, picture, face._replace(side=scale))",
+                "face = look_again(net, picture, face)",
+                "test_following_keeps_its_scale_and_finds_again_what_was_lost",
+            ),
+            (
+                'rows = median_filter(rows, (min(5, len(rows)), 1), mode="nearest")',
+                "rows = rows + 0",
+                "test_one_wrong_guess_moves_nothing",
+            ),
+            (
+                "np.median(moves, 0)",
+                "np.mean(moves, 0)",
+                "test_squares_move_by_the_median_of_what_the_reconstruction_says",
+            ),
+        ],
+    ),
+    "mfr/render/paste.py": (
+        "tests/render/test_paste.py",
+        [
+            (
+                "moved = _grown(shown, grid) + kept * detail",
+                "moved = _grown(shown, grid)",
+                "test_standing_still_is_the_photograph_to_the_pixel",
+            ),
+            (
+                "alpha = alpha * t * t * (3 - 2 * t)",
+                "alpha = alpha * (t > 0)",
+                "test_the_border_fades_but_not_at_the_photographs_own_edge",
+            ),
+            (
+                "if square.tilt or room[edge] > 1.5:",
+                "if True:",
+                "test_the_border_fades_but_not_at_the_photographs_own_edge",
+            ),
+        ],
+    ),
+    "mfr/files/media.py": (
+        "tests/files/test_media.py",
+        [
+            (
+                "while (shown + 0.5) * fps < (i + 1) * wanted:",
+                "while shown * fps < i * wanted:",
+                "test_another_rate_shows_what_was_shown_at_the_time",
+            ),
+            (
+                "size = size[::-1]",
+                "size = size",
+                "test_an_upright_telephones_video_has_the_size_that_is_seen",
+            ),
+        ],
+    ),
 }

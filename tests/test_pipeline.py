@@ -55,7 +55,7 @@ def weights(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def system(weights):
-    return pipeline.load(weights, "cpu")
+    return pipeline.load(weights, "cpu", finder=False)  # its pictures are of noise
 
 
 @pytest.fixture(scope="module")
@@ -201,6 +201,10 @@ def sample(weights, clip, out, *more):
         "cpu",
         "--listener",
         str(clip / "face.png"),
+        "--crop",
+        "middle",
+        "--listener-crop",
+        "middle",
         "--out",
         str(out),
         *more,
@@ -383,6 +387,10 @@ def refused(call, message, capsys):
         (["--samples", "0"], "samples is 0"),
         (["--steps", "5000"], "steps is 5000"),
         (["--crop", "90,0,64"], "does not lie inside"),
+        (["--listener-crop", "90,0,300"], "does not lie inside"),
+        (["--format", "avi"], "--format is 'avi'; allowed: mp4, webm, gif, png"),
+        (["--fps", "0"], "--fps is 0.0; allowed: 1 .. 120"),
+        (["--quality", "11"], "--quality is 11; allowed: 1 .. 10"),
         (["--listener-coefficients", "OTHER"], "needed: coeff"),
         (["--save-coefficients", "out"], "--save-coefficients is 'out'; allowed: a name that ends"),
     ],
@@ -436,6 +444,10 @@ def narrow_motion(path):
     [
         (lambda p: torch.save({"state_dict": {"a": torch.zeros(3)}}, p), "motion.pt: format None"),
         (lambda p: torch.save([torch.zeros(3)], p), "motion.pt: format 'list'"),
+        (
+            lambda p: torch.save({"format": "mfr-net 1"}, p),
+            "motion.pt: has no stage, config, model",
+        ),
         (lambda p: torch.save({"a": Code("ran")}, p), "motion.pt: cannot be opened safely"),
         (lambda p: p.write_bytes(pickle.dumps(Code("ran"))), "motion.pt: cannot be opened safely"),
         (lambda p: p.write_bytes(b"no weights" * 99), "motion.pt: cannot be opened safely"),

@@ -5,7 +5,9 @@ brought. Both streams of a file are read from its time 0, so that picture and so
 when one of them starts late.
 """
 
-import logging
+import io
+import itertools
+import math
 import re
 import subprocess
 import tempfile
@@ -14,13 +16,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
 from mfr.config import FPS, IMAGE_SIZE
 from mfr.files.whole import atomic, existing
 
-# it warns whenever frames are resized, which is what we ask of it
-logging.getLogger("imageio_ffmpeg").setLevel(logging.ERROR)
+# container -> its encoders' options; {q} is 0 for the best quality and 1 for the smallest file
+ENCODERS = {
+    ".mp4": "-c:v libx264 -crf {51q} -pix_fmt yuv420p -movflags +faststart -c:a aac",
+    ".webm": "-c:v libvpx-vp9 -crf {63q} -b:v 0 -deadline realtime -cpu-used 6 -c:a libopus",
+    ".gif": "-vf split[a][b];[a]palettegen=max_colors={c}:stats_mode=single[p];[b][p]"
+    "paletteuse=new=1:dither=bayer -an",
+}
 
 
 class MediaInfo(NamedTuple):
@@ -45,10 +52,8 @@ def probe(path):
     Raises:
         ValueError: there is no such file, or ffmpeg finds neither picture nor sound in it.
     """
-    import imageio_ffmpeg
-
     path = existing(path, "media file")
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-i", str(path)]
+    command = _ffmpeg("-i", path)
     text = subprocess.run(command, capture_output=True, text=True, errors="replace").stderr
     text = text[text.find("Input #0") :] if "Input #0" in text else ""
     streams = [line for line in text.splitlines() if line.strip().startswith("Stream #")]
@@ -60,10 +65,14 @@ def probe(path):
     hours, minutes, seconds = (float(part) for part in clock.groups()) if clock else (0, 0, 0)
     rate = re.search(r"([\d.]+) fps", video[0]) if video else None
     size = re.search(r"[ ,](\d{2,5})x(\d{2,5})[ ,]", video[0]) if video else None
+    size = (int(size[1]), int(size[2])) if size else (0, 0)
+    turned = re.search(r"(?i)display ?matrix: rotation of -?(\d+)", text)
+    if video and turned and int(turned[1]) % 180 == 90:
+        size = size[::-1]  # a telephone held upright: ffmpeg sets the frames upright
     return MediaInfo(
         seconds=3600 * hours + 60 * minutes + seconds,
         fps=float(rate[1]) if rate else 0.0,
-        size=(int(size[1]), int(size[2])) if size else (0, 0),
+        size=size,
         has_video=bool(video),
         has_sound=bool(sound),
     )
@@ -79,7 +88,8 @@ def stream_video(path, fps=FPS, size=IMAGE_SIZE, crop=None):
         path: a video of any size and rate that ffmpeg reads.
         fps: frames a second to give [1/s].
         size: side of the frames to give [pixels].
-        crop: (left, top, side) of the square to keep in the original picture [pixels], or None.
+        crop: (left, top, side) of the square to keep in the original picture [pixels], or an
+            array (L, 3) of them, one a frame, the last of which goes on; or None.
 
     Returns:
         An iterator of uint8 arrays (size, size, 3).
@@ -87,38 +97,86 @@ def stream_video(path, fps=FPS, size=IMAGE_SIZE, crop=None):
     Raises:
         ValueError: no such file, no picture in it, or not one frame can be decoded.
     """
-    import imageio_ffmpeg
-
-    info = probe(path)
-    if not info.has_video:
-        raise ValueError(f"{path}: has sound but no picture; a video is needed")
+    info = _with_picture(path)
+    if isinstance(crop, np.ndarray):
+        frames = _decoded(path, _rate(fps), info.size)
+        squares = itertools.chain(crop, itertools.repeat(crop[-1]))
+        return (_cut(frame, square, size) for frame, square in zip(frames, squares))
     if crop is not None:
-        _check_crop(path, crop, info.size)
+        check_crop(path, crop, info.size)
         left, top, side = crop
         square = f"crop={side}:{side}:{left}:{top},scale={size}:{size}:flags=area"
     else:
         grow = "force_original_aspect_ratio=increase:flags=area"
         square = f"scale={size}:{size}:{grow},crop={size}:{size}"
-    filters = f"fps={Fraction(fps).limit_denominator(1001)}:start_time=0,{square},setsar=1"
-    reader = imageio_ffmpeg.read_frames(
-        str(path), output_params=["-map", "0:V:0", "-vf", filters, "-an"]
-    )
-    count = 0
-    try:
-        next(reader)  # the header
-        for frame in reader:
-            yield np.frombuffer(frame, np.uint8).reshape(size, size, 3)
-            count += 1
-    except (OSError, RuntimeError, StopIteration) as error:
-        if count == 0:
-            raise ValueError(f"{path}: its picture cannot be decoded") from error
-    finally:
-        reader.close()
+    return _decoded(path, f"{_rate(fps)},{square}", (size, size))
+
+
+def glances(path, fps, longest):
+    r"""Whole pictures of a video, uint8 (H, W, 3), at a low rate and at most `longest` pixels long.
+
+    Raises:
+        ValueError: as stream_video.
+    """
+    width, height = _with_picture(path).size
+    shrink = min(1, longest / max(width, height))
+    size = max(16, round(width * shrink)), max(16, round(height * shrink))
+    return _decoded(path, f"{_rate(fps)},scale={size[0]}:{size[1]}:flags=area", size)
+
+
+def _with_picture(path):
+    """What probe says of a file that must have a picture."""
+    info = probe(path)
+    if not info.has_video:
+        raise ValueError(f"{path}: has sound but no picture; a video is needed")
+    return info
+
+
+def _rate(fps):
+    return f"fps={Fraction(fps).limit_denominator(1001)}:start_time=0"
+
+
+def _cut(frame, square, size):
+    """A square of a picture, (left, top, side) in fractions of pixels, in another size."""
+    left, top, side = square.tolist()
+    box = (left, top, left + side, top + side)
+    image = Image.fromarray(frame).resize((size, size), Image.Resampling.BICUBIC, box)
+    return np.asarray(image)
+
+
+def _ffmpeg(*words):
+    """A command line of the ffmpeg that came with imageio-ffmpeg."""
+    import imageio_ffmpeg
+
+    return [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", *map(str, words)]
+
+
+def _decoded(path, filters, size):
+    """What ffmpeg makes of a video with filters that end in a (width, height)."""
+    shape, count = (size[1], size[0], 3), 0
+    chosen = ("-map", "0:V:0", "-vf", f"{filters},setsar=1", "-an")
+    raw = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-")
+    command = _ffmpeg("-v", "fatal", "-i", path, *chosen, *raw)
+    # its words go nowhere: a pipe that nobody reads would stop it
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=-1
+    ) as decoder:
+        try:
+            while len(frame := decoder.stdout.read(math.prod(shape))) == math.prod(shape):
+                yield np.frombuffer(frame, np.uint8).reshape(shape)
+                count += 1
+        finally:
+            decoder.kill()
     if count == 0:
         raise ValueError(f"{path}: its picture cannot be decoded")
 
 
-def _check_crop(path, crop, size):
+def check_crop(path, crop, size):
+    r"""Refuse a square (left, top, side) outside of a picture of a size (width, height) [pixels].
+
+    Raises:
+        ValueError: it does not, or it is smaller than 16 pixels.
+    """
     left, top, side = crop
     if side < 16 or left < 0 or top < 0 or left + side > size[0] or top + side > size[1]:
         raise ValueError(
@@ -155,7 +213,6 @@ def read_sound(path):
     Raises:
         ValueError: no such file, no sound in it, or it cannot be decoded.
     """
-    import imageio_ffmpeg
     import soundfile
 
     path = existing(path, "sound")
@@ -167,16 +224,16 @@ def read_sound(path):
         raise ValueError(f"{path}: has no sound; give a file of it (sample_mfr.py --sound FILE)")
     with tempfile.TemporaryDirectory() as folder:
         wav = Path(folder) / "sound.wav"
-        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(path), "-vn"]
-        command += ["-af", "aresample=async=1:first_pts=0", "-c:a", "pcm_f32le", str(wav)]
+        in_step = ("-vn", "-af", "aresample=async=1:first_pts=0", "-c:a", "pcm_f32le")
+        command = _ffmpeg("-v", "error", "-i", path, *in_step, wav)
         run = subprocess.run(command, capture_output=True, text=True, errors="replace")
         if not wav.exists() or run.returncode != 0:
-            raise ValueError(f"{path}: its sound cannot be decoded: {run.stderr.strip()[-200:]}")
+            raise ValueError(f"{path}: its sound cannot be decoded: {_last_line(run.stderr)}")
         return soundfile.read(wav, dtype="float32", always_2d=True)
 
 
 def read_image(path, size=IMAGE_SIZE):
-    r"""A picture as a square RGB array: turned upright, grey and alpha made RGB, middle kept.
+    r"""The middle of a picture as a square RGB array; see read_picture.
 
     Args:
         path: a picture that Pillow reads.
@@ -184,6 +241,82 @@ def read_image(path, size=IMAGE_SIZE):
 
     Returns:
         uint8 (size, size, 3).
+    """
+    return middle(read_picture(path), size)
+
+
+def middle(picture, size=IMAGE_SIZE):
+    r"""The largest square in the middle of a picture.
+
+    Args:
+        picture: uint8 (H, W, 3).
+        size: side of the result [pixels].
+
+    Returns:
+        uint8 (size, size, 3).
+    """
+    image = Image.fromarray(picture)
+    return np.array(ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS))
+
+
+def at_most(picture, longest):
+    r"""A picture whose longer side is at most so long.
+
+    Args:
+        picture: uint8 (H, W, 3).
+        longest: [pixels].
+
+    Returns:
+        uint8 (h, w, 3), the same array if it is not too large.
+    """
+    shrink = longest / max(picture.shape[:2])
+    if shrink >= 1:
+        return picture
+    height, width = (max(1, round(side * shrink)) for side in picture.shape[:2])
+    image = Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS)
+    return np.array(image)
+
+
+def outlined(picture, squares):
+    r"""A picture with squares drawn on it, the first in green, others in grey.
+
+    Args:
+        picture: uint8 (H, W, 3).
+        squares: for each its corners, (x, y) [pixels].
+
+    Returns:
+        uint8 (H, W, 3).
+    """
+    image = Image.fromarray(picture)
+    draw, width = ImageDraw.Draw(image), max(2, max(picture.shape) // 200)
+    for i, corners in reversed(list(enumerate(squares))):
+        colour = (150, 150, 150) if i else (40, 220, 60)
+        draw.line([*corners, *corners[:2]], colour, width, joint="curve")
+    return np.array(image)
+
+
+def to_png(pixels):
+    r"""The bytes of a .png.
+
+    Args:
+        pixels: uint8 (H, W, 3).
+
+    Returns:
+        bytes.
+    """
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def read_picture(path):
+    r"""A picture as an RGB array: turned upright, grey and alpha made RGB.
+
+    Args:
+        path: a picture that Pillow reads.
+
+    Returns:
+        uint8 (H, W, 3).
 
     Raises:
         ValueError: no such file, not a picture, damaged, or smaller than 32 pixels.
@@ -200,7 +333,7 @@ def read_image(path, size=IMAGE_SIZE):
     if image.mode == "RGBA":
         paper = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(paper, image).convert("RGB")
-    return np.array(ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS))
+    return np.array(image)
 
 
 def _eight_bits(image):
@@ -232,11 +365,17 @@ def write_sound(path, waveform, sample_rate):
         path: .wav or another suffix that soundfile knows.
         waveform: (N,) or (N, channels) in [-1, 1].
         sample_rate: [Hz].
+
+    Raises:
+        OSError: it cannot be written (a full disk, say).
     """
     import soundfile
 
     with atomic(path) as temporary:
-        soundfile.write(temporary, waveform, sample_rate, subtype="PCM_16")
+        try:
+            soundfile.write(temporary, waveform, sample_rate, subtype="PCM_16")
+        except soundfile.LibsndfileError as error:
+            raise OSError(f"{path}: cannot be written ({error.error_string})") from error
 
 
 def fit_sound(waveform, sample_rate, seconds):
@@ -256,10 +395,10 @@ def fit_sound(waveform, sample_rate, seconds):
 
 
 def write_video(path, frames, fps=FPS, sound=None, sample_rate=None, quality=8):
-    r"""Write frames and, if given, a sound as an H.264 file, whole or not at all.
+    r"""Write frames and, if given, a sound as a video, whole or not at all.
 
     Args:
-        path: .mp4 or another container for H.264.
+        path: .mp4 (H.264), .webm (VP9) or .gif, which has no sound.
         frames: iterable of uint8 (H, W, 3), H and W even; consumed one by one.
         fps: frames a second [1/s].
         sound: (N, channels) in [-1, 1], cut to the length wanted, or None.
@@ -270,44 +409,112 @@ def write_video(path, frames, fps=FPS, sound=None, sample_rate=None, quality=8):
         How many frames were written.
 
     Raises:
-        ValueError: there is no frame, or a frame differs in shape from the first.
+        ValueError: there is no frame, a frame differs in shape from the first, or the container
+            is not one of these.
         OSError: the encoder failed (a full disk, say).
     """
-    import imageio_ffmpeg
-
+    path = Path(path)
+    if path.suffix.lower() not in ENCODERS:
+        raise ValueError(f"{path}: is no video to write; allowed: {', '.join(ENCODERS)}")
+    frames = iter(frames)
+    first = next(frames, None)
+    if first is None:
+        raise ValueError(f"{path}: no frame to write")
+    height, width = first.shape[:2]
+    raw = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", fps, "-i", "-")
     with tempfile.TemporaryDirectory() as folder, atomic(path) as temporary:
-        options = {}
-        if sound is not None:
-            write_sound(Path(folder) / "sound.wav", sound, sample_rate)
-            options = {"audio_path": str(Path(folder) / "sound.wav"), "audio_codec": "aac"}
-        writer, shape, count = None, None, 0
+        heard = ()
+        if sound is not None and path.suffix.lower() != ".gif":
+            heard = ("-i", Path(folder) / "sound.wav")
+            write_sound(heard[1], sound, sample_rate)
+        command = _ffmpeg("-v", "error", "-y", *raw, *heard, *_encoder(path, quality), temporary)
+        command.remove("-nostdin")
+        with open(Path(folder) / "said", "w+b") as said:
+            count = _feed(command, itertools.chain([first], frames), said, path)
+    return count
+
+
+def _encoder(path, quality):
+    """The options of a container's encoders for a quality from 1 to 10."""
+    share = 1 - quality / 10
+    numbers = {"{51q}": int(51 * share), "{63q}": int(63 * share), "{c}": 16 + 24 * quality}
+    words = ENCODERS[path.suffix.lower()]
+    for name, number in numbers.items():
+        words = words.replace(name, str(number))
+    return words.split()
+
+
+def _feed(command, frames, said, path):
+    """Pour frames into an encoder that writes its words to a file; their number."""
+    count, shape = 0, None
+    encoder = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said
+    )
+    with encoder:
         try:
             for frame in frames:
-                frame = np.ascontiguousarray(frame, np.uint8)
-                if writer is None:
-                    shape = frame.shape
-                    writer = imageio_ffmpeg.write_frames(
-                        str(temporary),
-                        (shape[1], shape[0]),
-                        fps=fps,
-                        codec="libx264",
-                        quality=quality,
-                        macro_block_size=2,
-                        ffmpeg_log_level="error",
-                        output_params=["-movflags", "+faststart"],
-                        **options,
-                    )
-                    writer.send(None)
+                shape = shape or frame.shape
                 if frame.shape != shape:
                     raise ValueError(f"frame {count} has shape {frame.shape}, the first {shape}")
-                writer.send(frame)
+                encoder.stdin.write(np.ascontiguousarray(frame, np.uint8))
                 count += 1
-        finally:
-            if writer is not None:
-                writer.close()
-        if count == 0:
-            raise ValueError(f"{path}: no frame to write")
-        written, _ = imageio_ffmpeg.count_frames_and_secs(str(temporary))
-        if written != count:
-            raise OSError(f"{path}: only {written} of {count} frames could be written")
+            encoder.stdin.close()
+        except BrokenPipeError:
+            pass  # it has said why
+        except BaseException:
+            encoder.kill()
+            raise
+    if encoder.returncode != 0:
+        said.seek(0)
+        why = _last_line(said.read().decode(errors="replace"))
+        raise OSError(f"{path}: cannot be written after {count} frames ({why})")
     return count
+
+
+def _last_line(text):
+    """Why a decoder or encoder stopped: its last words, on one line."""
+    lines = text.strip().splitlines() or ["it does not say why"]
+    full = [line for line in lines if "No space left" in line]  # what follows is of no use
+    return re.sub(r"^(\[[^\]]*\] )+", "", (full or lines)[-1])[-200:]
+
+
+def write_stills(folder, frames):
+    r"""Write frames as 000000.png, 000001.png, ... of a new folder, whole or not at all.
+
+    Args:
+        folder: to make; pictures of an earlier call that lie there are replaced.
+        frames: iterable of uint8 (H, W, 3).
+
+    Returns:
+        How many frames were written.
+
+    Raises:
+        ValueError: there is no frame, or something else than such pictures lies in the folder.
+    """
+    folder = Path(folder)
+    old = list(folder.iterdir()) if folder.is_dir() else []
+    foreign = [path.name for path in old if not re.fullmatch(r"\d{6}\.png", path.name)]
+    if foreign:
+        raise ValueError(f"{folder}: holds {foreign[0]}; allowed: numbered pictures or nothing")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    count = -1
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
+        for count, frame in enumerate(frames):
+            write_image(Path(temporary) / f"{count:06d}.png", frame)
+        if count < 0:
+            raise ValueError(f"{folder}: no frame to write")
+        for path in old:
+            path.unlink()
+        folder.mkdir(exist_ok=True)
+        for path in Path(temporary).iterdir():
+            path.rename(folder / path.name)
+    return count + 1
+
+
+def at_rate(frames, fps, wanted):
+    r"""Frames (H, W, 3) at another rate: frame k is the one shown at (k + 1/2) / wanted."""
+    shown = 0
+    for i, frame in enumerate(frames):
+        while (shown + 0.5) * fps < (i + 1) * wanted:
+            yield frame
+            shown += 1

@@ -95,11 +95,13 @@ def _row(table, number, header, cells, videos):
 
 
 def _challenge_row(table, number, header, cells, videos):
-    values = _named(table, number, header, cells, ("uuid", "speaker_id", "listener_id"))
+    own = [name for name in ("data_split", "split") if name in header]  # else the file's name
+    values = _named(table, number, header, cells, ("uuid", "speaker_id", "listener_id", *own))
+    split = values[own[0]] if own else table.stem
     uuid = values["uuid"]
     people = values["listener_id"], values["speaker_id"]
     names = uuid, f"{uuid}.listener", f"{uuid}.speaker"
-    return _clip(table, number, "", table.stem, people, names, videos)
+    return _clip(table, number, "", split, people, names, videos)
 
 
 def _named(table, number, header, cells, columns):

@@ -13,13 +13,24 @@ def atomic(path):
 
     The temporary name keeps the suffix, because writers choose their format by it. Whatever goes
     wrong, `path` holds either its old content or the whole new one.
+
+    Raises:
+        OSError: the file cannot be written (a full disk, say).
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"{path}: cannot be written ({error.strerror})") from error
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     try:
         yield temporary
         os.replace(temporary, path)
+    except OSError as error:
+        of = error.filename and str(error.filename)
+        if error.errno is None or of not in (None, str(temporary)):  # it says which file
+            raise
+        raise OSError(f"{path}: cannot be written ({error.strerror})") from error
     finally:
         temporary.unlink(missing_ok=True)
 

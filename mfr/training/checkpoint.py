@@ -5,6 +5,7 @@ config, averaged weights and, inside them, the statistics of the data. A trainin
 (`motion/last.pt`) adds what a bit-for-bit resume needs.
 """
 
+import io
 import warnings
 from pathlib import Path
 
@@ -24,8 +25,10 @@ def save(path, stage, config, model, **more):
     numbers, strings and dicts of them.
     """
     content = {"format": FORMAT, "stage": stage, "config": to_dict(config), "model": model, **more}
+    packed = io.BytesIO()  # torch's own file ends a full disk in an error of its inside
+    torch.save(content, packed)
     with atomic(path) as temporary:
-        torch.save(content, temporary)
+        temporary.write_bytes(packed.getbuffer())
 
 
 def load(path, stage, device="cpu"):
@@ -39,8 +42,13 @@ def load(path, stage, device="cpu"):
     """
     path = existing(path, f"{stage} weights")
     content = open_format(path, "checkpoint of train_mfr.py", FORMAT, device)
+    missing = [name for name in ("stage", "config", "model") if name not in content]
+    if missing:
+        raise ValueError(f"{path}: has no {', '.join(missing)}; a checkpoint of train_mfr.py has")
     if content["stage"] != stage:
         raise ValueError(f"{path}: holds the stage {content['stage']!r}; {stage!r} is needed")
+    if not isinstance(content["config"], dict) or not isinstance(content["model"], dict):
+        raise ValueError(f"{path}: its config or its model is not a dict of names")
     try:
         content["config"] = STAGES[stage](**content["config"])
     except TypeError as error:

@@ -1,11 +1,21 @@
 r"""Video, sound and pictures. Oracles: what was written is what is read, a bright flash and a click
 placed at the same known moment, plain arithmetic on lengths."""
 
+import gc
+import os
+import re
+import subprocess
+import warnings
+
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from mfr.files import media
+from mfr.config import MotionConfig
+from mfr.face.coefficients import save_mat
+from mfr.files import media, whole
+from mfr.training import checkpoint
 
 
 def flat(value, shape=(64, 48, 3)):
@@ -161,3 +171,137 @@ def test_a_failed_video_leaves_nothing(tmp_path):
     with pytest.raises(ValueError, match="no frame"):
         media.write_video(tmp_path / "a.mp4", [])
     assert list(tmp_path.iterdir()) == []
+
+
+def ticking(count):
+    r"""Frames that are told apart by their light: 4, 12, 20, ..."""
+    return [flat(4 + 8 * i) for i in range(count)]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".webm", ".gif"])
+def test_every_container_gives_the_frames_back(tmp_path, suffix):
+    path, sound = tmp_path / f"a{suffix}", np.zeros((8000, 1))
+    sound[3900:4100] = 0.5
+    assert media.write_video(path, ticking(30), 30, sound, 8000, quality=9) == 30
+    info = media.probe(path)
+    assert info.size == (48, 64) and info.has_sound == (suffix != ".gif")
+    light = media.read_video(path).mean((1, 2, 3))
+    assert len(light) == 30 and np.abs(light - (4 + 8 * np.arange(30))).max() < 6
+    if info.has_sound:
+        heard, rate = media.read_sound(path)
+        assert abs(np.abs(heard).max(1).argmax() / rate - 0.5) < 0.05
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_quality_costs_bytes(tmp_path):
+    rng = np.random.default_rng(0)
+    frames = [rng.integers(0, 256, (64, 64, 3), dtype=np.uint8) for _ in range(6)]
+    for suffix in (".mp4", ".webm", ".gif"):
+        small, good = tmp_path / f"s{suffix}", tmp_path / f"g{suffix}"
+        media.write_video(small, frames, quality=1)
+        media.write_video(good, frames, quality=10)
+        assert small.stat().st_size < 0.8 * good.stat().st_size
+
+
+def test_pictures_of_a_folder_are_the_frames_themselves(tmp_path):
+    frames = [np.random.default_rng(i).integers(0, 256, (9, 7, 3), np.uint8) for i in range(12)]
+    assert media.write_stills(tmp_path / "a", frames) == 12
+    assert media.write_stills(tmp_path / "a", frames[:3]) == 3  # the old ones go
+    names = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert names == ["000000.png", "000001.png", "000002.png"]
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "a" / "000002.png")), frames[2])
+    (tmp_path / "a" / "notes.txt").write_text("mine")
+    with pytest.raises(ValueError, match="holds notes.txt"):
+        media.write_stills(tmp_path / "a", frames)
+    with pytest.raises(ValueError, match="no frame"):
+        media.write_stills(tmp_path / "b", [])
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize("wanted", [12, 24, 25, 30, 50, 60])
+def test_another_rate_shows_what_was_shown_at_the_time(wanted):
+    shown = list(media.at_rate(range(90), 30, wanted))
+    assert len(shown) == 3 * wanted
+    assert shown == [int((k + 0.5) * 30 / wanted) for k in range(3 * wanted)]
+
+
+def test_other_suffixes_are_named(tmp_path):
+    with pytest.raises(ValueError, match=r"a.avi: is no video to write; allowed: .mp4, .webm"):
+        media.write_video(tmp_path / "a.avi", ticking(2))
+
+
+def test_glances_are_whole_small_and_few(flash):
+    seen = list(media.glances(flash, 5, 48))
+    assert len(seen) == 10 and seen[0].shape == (32, 48, 3)
+    assert [picture.mean() > 128 for picture in seen] == [False] * 6 + [True] * 4
+
+
+def test_squares_that_move_show_what_lies_in_them(tmp_path):
+    frame = flat(0, (64, 96, 3))
+    frame[16:48, 32:64] = 255
+    media.write_video(tmp_path / "a.mp4", [frame] * 4)
+    squares = np.array([[32, 16, 32], [0, 16, 32], [24, 8, 48.0]])
+    seen = list(media.stream_video(tmp_path / "a.mp4", size=32, crop=squares))
+    assert seen[0].min() > 200 and seen[1][:, :28].max() < 30
+    assert len(seen) == 4 and np.array_equal(seen[2], seen[3])  # the last one goes on
+    assert 0.3 < seen[2].mean() / 255 < 0.6
+
+
+def test_an_upright_telephones_video_has_the_size_that_is_seen(flash, tmp_path):
+    path = tmp_path / "turned.mp4"
+    turn = media._ffmpeg("-v", "error", "-display_rotation", 90, "-i", flash, "-c", "copy", path)
+    subprocess.run(turn, check=True)
+    assert media.probe(path).size == (64, 96)
+    assert next(media.glances(path, 1, 960)).shape == (96, 64, 3)
+
+
+def test_nothing_stays_open(flash, tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ResourceWarning)
+        stream = media.stream_video(flash)
+        next(stream)
+        stream.close()
+        del stream
+        media.read_sound(flash)
+        media.write_video(tmp_path / "a.mp4", ticking(3))
+        with pytest.raises(ValueError):
+            media.write_video(tmp_path / "b.mp4", [flat(1), flat(1, (32, 32, 3))])
+        gc.collect()
+
+
+def full(path):
+    r"""Make what is about to be written to a path end at a disk without room."""
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    temporary.symlink_to("/dev/full")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is full")
+@pytest.mark.parametrize(
+    "name, write",
+    [
+        ("a.mp4", lambda p: media.write_video(p, [flat(9)] * 40)),
+        ("a.webm", lambda p: media.write_video(p, [flat(9)] * 40)),
+        ("a.gif", lambda p: media.write_video(p, [flat(9)] * 40)),
+        ("a.wav", lambda p: media.write_sound(p, np.zeros(90000), 8000)),
+        ("a.png", lambda p: media.write_image(p, flat(9))),
+        ("a.pt", lambda p: checkpoint.save(p, "motion", MotionConfig(), {"a": torch.zeros(9)})),
+        ("a.mat", lambda p: save_mat(p, np.zeros((9, 257)))),
+    ],
+)
+def test_a_full_disk_is_one_line_and_leaves_nothing(name, write, tmp_path, capsys):
+    path = tmp_path / name
+    path.write_bytes(b"old")
+    full(path)
+    with pytest.raises(SystemExit) as stop:
+        whole.command(lambda: write(path))
+    said = capsys.readouterr().err.strip()
+    assert stop.value.code == 2 and "\n" not in said
+    assert said.startswith(f"error: {path}: cannot be written"), said
+    assert re.search("No space left|System error", said), said  # the latter of libsndfile
+    assert [p.name for p in tmp_path.iterdir()] == [name] and path.read_bytes() == b"old"
+
+
+def test_a_file_that_is_read_while_another_is_written_keeps_its_name(tmp_path):
+    with pytest.raises(FileNotFoundError, match="gone"):
+        with whole.atomic(tmp_path / "a.txt"):
+            open(tmp_path / "gone")

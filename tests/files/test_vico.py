@@ -1,6 +1,7 @@
 r"""The ViCo-layout reader and what training draws from it. Oracles: a folder whose content is
 known, one fault planted at a time."""
 
+import itertools
 import shutil
 
 import numpy as np
@@ -49,15 +50,32 @@ def test_spelling_of_attitude_and_split_is_forgiven(copy):
     assert clips[0].attitude == "positive" and clips[5].split == "ood"
 
 
-def test_the_challenge_release_has_uuids_and_no_attitude(copy):
+def challenge(copy, *clips):
+    r"""Name files as the challenge release does."""
     (copy / "RLD_data.csv").unlink()
-    for role in ("listener", "speaker"):
+    for clip, role in itertools.product(clips, ("listener", "speaker")):
         for kind, suffix in (("videos", "mp4"), ("recons", "mat")):
-            (copy / kind / f"c0_{role}.{suffix}").rename(copy / kind / f"c0.{role}.{suffix}")
+            old = copy / kind / f"{clip}_{role}.{suffix}"
+            old.rename(copy / kind / f"{clip}.{role}.{suffix}")
+
+
+def test_the_challenge_release_has_uuids_and_no_attitude(copy):
+    challenge(copy, "c0")
     (copy / "train.csv").write_text("video_id,uuid,speaker_id,listener_id\nv,c0,7,8\n")
     (clip,) = data.read_clips(copy)
     assert (clip.attitude, clip.split, clip.listener_id, clip.speaker_id) == ("", "train", "8", "7")
     assert batches.MotionData([clip]).attitude.tolist() == [[0, 0, 0]]
+
+
+@pytest.mark.parametrize("column", ["split", "data_split"])
+def test_a_split_in_the_challenge_release_counts(copy, column):
+    challenge(copy, "c0", "c1")
+    table = copy / "train.csv"
+    table.write_text(f"uuid,speaker_id,listener_id,{column}\nc0,7,8,ood\nc1,7,8,train\n")
+    assert [clip.split for clip in data.read_clips(copy)] == ["ood", "train"]
+    table.write_text(f"uuid,speaker_id,listener_id,{column}\nc0,7,8,later\n")
+    with pytest.raises(ValueError, match="row 2: data_split 'later'; allowed: train"):
+        data.read_clips(copy)
 
 
 @pytest.mark.parametrize(

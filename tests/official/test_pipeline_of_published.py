@@ -86,6 +86,10 @@ def sample(folder, out, weights, *more):
         str(folder / "speaker.mp4"),
         "--listener",
         str(folder / "face.png"),
+        "--crop",
+        "middle",
+        "--listener-crop",
+        "middle",
         "--out",
         str(out),
         "--device",
@@ -135,7 +139,8 @@ def test_pirenderer_scripts_cut_from_our_file_what_we_feed_the_network(folder, t
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = PIRenderer().eval().requires_grad_(False)
-    system = pipeline.load(folder / "w128", "cpu", renderer=PIRendererAdapter(network))
+    renderer = PIRendererAdapter(network)
+    system = pipeline.load(folder / "w128", "cpu", renderer=renderer, finder=False)
     own = 0.1 * np.random.default_rng(1).normal(size=(1, 257))
     coefficients.save_mat(tmp_path / "own.mat", own, [256, 256, 1.05, 120, 131])
     portrait = system.look(folder / "face.png", tmp_path / "own.mat")
