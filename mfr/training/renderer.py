@@ -18,6 +18,7 @@ class RendererStage(Stage):
     r"""Sec. 3.3: one frame of a video from another and its coefficients."""
 
     name, unit = "renderer", "frames"
+    in_phases = True  # the flow first
     expect = "the pixel term starts at that of a rigidly turned head"
 
     def build(self, run):
