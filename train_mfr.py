@@ -99,7 +99,9 @@ def train(stage, run, resume=False, dry_run=False, start=None, compile=False):
         warnings.filterwarnings("ignore", ".*lru_cache.*")
         for module in stage.compiled():
             module.compile()
-    step_loss = processes.parallel(stage.modules, lambda *given: stage.loss(*given))
+    step_loss = processes.parallel(
+        stage.modules, lambda *given: stage.loss(*given), stage.in_phases
+    )
     adversary_loss = adversary and processes.parallel(stage.adversary, stage.adversary_loss)
     every = max(1, settings.steps // EVALUATIONS)
     steps = range(first, min(first + 1, settings.steps) if dry_run else settings.steps)

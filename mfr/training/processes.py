@@ -1,9 +1,10 @@
 r"""Several processes on one batch, by torch's own engine: each takes its rows.
 
-    torchrun --nproc_per_node 2 train_mfr.py motion --data data/small --run runs/small
+    torchrun --nproc_per_node 2 -- train_mfr.py motion --data data/small --run runs/small
 
-All draw the same places and each keeps its share of them; DistributedDataParallel makes the mean of
-their gradients. The first one alone judges, prints and writes.
+(Without `--` torchrun takes our --run for one of its own.) All draw the same places and each keeps
+its share of them; DistributedDataParallel makes the mean of their gradients. The first one alone
+judges, prints and writes.
 """
 
 import os
@@ -34,13 +35,15 @@ class Processes(NamedTuple):
         each = count // self.size
         return slice(self.rank * each, (self.rank + 1) * each)
 
-    def parallel(self, modules, loss):
-        r"""The function `loss`, whose backward pass gives `modules` the mean gradient of all."""
+    def parallel(self, modules, loss, in_phases=False):
+        r"""The function `loss`, whose backward pass gives `modules` the mean gradient of all.
+
+        in_phases: some of their parameters may have none, as long as others learn.
+        """
         if self.size == 1:
             return loss
-        # of all parameters only those of the phase have a gradient: the flow's, or everybody's
         return nn.parallel.DistributedDataParallel(
-            _Loss(modules, loss), find_unused_parameters=True
+            _Loss(modules, loss), find_unused_parameters=in_phases
         )
 
     def gathered(self, state):

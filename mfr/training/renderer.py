@@ -28,6 +28,7 @@ class RendererStage(Stage):
 
     name, unit = "renderer", "frames"
     held_out_frames = 24  # whole frames cost most
+    in_phases = True  # the flow first
     expect = "the pixel term starts at that of a rigidly turned head"
 
     def build(self, run):

@@ -26,6 +26,7 @@ class Stage:
 
     adversary = None
     processes = Processes()  # this one alone
+    in_phases = False  # all of the network learns in each step
     held_out_frames = 256  # of the image stages: enough to tell two checkpoints apart
 
     def __init__(self, config, data, run, device, V=None, features=None):

@@ -11,6 +11,7 @@ from mfr.files.whole import atomic
 
 MEMORY = 50  # steps that a running mean looks back
 STILL = 0.01  # share by which a held-out loss must have fallen to count as learning
+EARLY = 200  # steps that no curve is judged by: the rate rises over the first 100
 PATIENCE = 4  # evaluations without a new best after which a held-out loss is said to rise
 
 
@@ -86,6 +87,8 @@ def advice(history, steps):
     (_, first), (step, last) = history[0], history[-1]
     best_step, best = min(history, key=lambda entry: entry[1])
     since = sum(at > best_step for at, _ in history)
+    if step < EARLY:
+        return ""
     if 4 * step >= steps and best > (1 - STILL) * first:
         return (
             f"held out is {last:.4f}, at step 0 it was {first:.4f}: nothing is learnt. Try "

@@ -67,6 +67,7 @@ def test_loss_matches_nested_loops(net, images, generator):
     truth = 0.3 * torch.randn(3, 257, generator=generator)
     found, want = net(images).detach(), 0.0
     total, terms = reconstruction_loss(found, truth, net.std)
+    terms = {name: float(term) for name, term in terms.items()}
     exp = (sum(float(net.std[i]) ** 2 for i in range(80, 144)) / 64) ** 0.5
     shares = [np.exp(-k / 8) for k in range(64)]
     shares = [share * 64 / sum(shares) for share in shares]
@@ -103,6 +104,7 @@ def test_loss_with_a_model_adds_landmarks_and_colours(model, generator):
     plain, few = reconstruction_loss(found, truth, std)
     total, terms = reconstruction_loss(found, truth, std, model)
     assert {name: terms[name] for name in few} == few
+    terms = {name: float(term) for name, term in terms.items()}
     places = [landmark_places(model, c).numpy() for c in (found, truth)]
     away = [math.dist(places[0][b, i], places[1][b, i]) for b in range(3) for i in range(68)]
     assert terms["landmarks"] == pytest.approx(sum(away) / len(away), rel=1e-6)

@@ -58,7 +58,14 @@ def environment():
 @pytest.mark.parametrize("stage", ["motion", "renderer"])
 def test_two_processes_are_one_with_the_mean_of_their_gradients(stage, vico_folder, tmp_path):
     more = {"steps": 3} | ({"warp_steps": 1, "gan_start": 3} if stage == "renderer" else {})
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--standalone"]
+    torchrun = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--nproc_per_node=2",
+        "--standalone",
+        "--",
+    ]
     subprocess.run(
         [*torchrun, *words(stage, vico_folder, tmp_path, **more)],
         cwd=ROOT,
