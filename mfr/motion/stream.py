@@ -22,12 +22,20 @@ class ResponseStream:
 
     Args:
         eps_model: a predictor for windows, with prepare(cond).
-        identity, attitude, reference: (1, V), (1, 3) one-hot or zeros, (1, 70) normalised or None.
-        stride: frames that are waited for and given out together, 1 .. window.
+        diffusion: GaussianDiffusion.
+        identity: (1, V) listener's identity vector.
+        attitude: (1, 3) one-hot, or zeros.
+        generator: source of all noise.
+        reference: (1, 70) normalised coefficients of the portrait, or None.
+        window: [frames].
+        stride: frames that are waited for and given out together [frames], 1 .. window.
         steps: DDIM steps a window, dense at small t; None, the whole chain.
         eta: noise of DDIM, 0 .. 1; new noise lets the new frames turn towards the held ones.
         guidance: weight of the attitude (see Guided), >= 0; 1 is none.
         past: P of the predictor, frames of the speaker before the window.
+        first: (1, 70) normalised coefficients that the first frame is held at, or None.
+        order: of the walk, 1 or 2; 2 with eta 0 only.
+        spacing: of its steps (see spaced_steps).
 
     Raises:
         ValueError: the stride or the guidance is not allowed.
@@ -47,48 +55,84 @@ class ResponseStream:
         eta=1.0,
         guidance=1.0,
         past=0,
+        first=None,
+        order=1,
+        spacing=2.0,
     ):
         num_windows(1, window, stride)  # checks both
         self.eps_model = eps_model if guidance == 1 else Guided(eps_model, guidance)
         self.diffusion, self.generator = diffusion, generator
         self.listener = {"identity": identity, "attitude": attitude, "reference": reference}
         self.window, self.stride, self.past = window, stride, past
-        self.steps, self.eta = steps and spaced_steps(diffusion.T, steps), eta
-        # the last frames, at most P + window + stride
-        self.audio = self.speaker = self.given_out = None
+        self.steps, self.eta = steps and spaced_steps(diffusion.T, steps, spacing), eta
+        self.first, self.order = first, order
+        self.audio = self.speaker = self.given_out = None  # last frames, at most P + window + stride
 
-    def push(self, audio, speaker):
+    @property
+    def attitude(self):
+        r"""(1, 3) one-hot, or zeros; one that is set holds from the next window on."""
+        return self.listener["attitude"]
+
+    @attitude.setter
+    def attitude(self, row):
+        self.listener["attitude"] = row
+
+    def push(self, audio, speaker, again=0):
         r"""Take new speaker frames, give back the listener frames that they complete.
 
-        Acoustic features (n, 45) and normalised coefficients (n, 70), n >= 0 -> (m, 70) normalised,
-        m a multiple of the stride, possibly 0.
+        A feature that looks ahead (loudness, slopes) is not what it will be while the sound that
+        it looks at has not come: its frame may be told once more when it has.
+
+        Args:
+            audio: (again + n, 45) acoustic features, n >= 0.
+            speaker: (again + n, 70) normalised coefficients of the same frames.
+            again: how many of these frames take the place of the newest that came before.
+
+        Returns:
+            (m, 70) normalised coefficients, m a multiple of the stride, possibly 0.
 
         Raises:
-            ValueError: audio and speaker differ in length.
+            ValueError: audio and speaker differ in length, or again reaches too far back.
         """
         if len(audio) != len(speaker):
             raise ValueError(f"audio has {len(audio)} frames, speaker {len(speaker)}; align them")
         self._start(audio, speaker)
-        self.audio = torch.cat([self.audio, audio])
-        self.speaker = torch.cat([self.speaker, speaker])
+        kept = len(self.audio) - again
+        if not 0 <= again <= len(audio) or kept < 0:
+            allowed = min(len(audio), len(self.audio))
+            raise ValueError(f"again is {again} frames; allowed: 0 .. {allowed}")
+        self.audio = torch.cat([self.audio[:kept], audio])
+        self.speaker = torch.cat([self.speaker[:kept], speaker])
         out = [self.given_out[:0]]
         while self._waiting() >= self.stride:
             out.append(self._respond(self.stride))
         return torch.cat(out)
 
     def flush(self):
-        r"""The speaker has ended: the frames that still wait, (m, 70) normalised, m < stride.
+        r"""The speaker has ended: give back the frames that still wait.
 
-        Then the stream is empty.
+        Returns:
+            (m, 70) normalised coefficients, m below the stride; then the stream is empty.
+
+        Raises:
+            ValueError: nothing was pushed.
+        """
+        out = self.rest()
+        self.audio = self.speaker = self.given_out = None
+        return out
+
+    def rest(self):
+        r"""Give back the frames that still wait, without waiting for their stride to be full.
+
+        Returns:
+            (m, 70) normalised coefficients, m below the stride.
 
         Raises:
             ValueError: nothing was pushed.
         """
         if self.audio is None:
-            raise ValueError("the stream is empty; allowed: flush after push")
-        out = self._respond(self._waiting()) if self._waiting() else self.given_out[:0]
-        self.audio = self.speaker = self.given_out = None
-        return out
+            raise ValueError("the stream is empty; allowed: after push")
+        return self._respond(self._waiting()) if self._waiting() else self.given_out[:0]
 
     def _start(self, audio, speaker):
         """Empty buffers before the first frame."""
@@ -111,9 +155,10 @@ class ResponseStream:
         )
         mask = (torch.arange(audio.shape[1], device=audio.device) >= missing)[None]
         cond = self.eps_model.prepare(Condition(audio, speaker, mask=mask, **self.listener))
-        unknown = self.given_out.new_zeros(new, self.given_out.shape[1])
-        known = torch.cat([self.given_out[start:], unknown])
+        known = torch.cat([self.given_out[start:], self.given_out.new_zeros(new, self.given_out.shape[1])])
         held = torch.arange(start, end, device=known.device)[:, None] < len(self.given_out)
+        if self.first is not None and not len(self.given_out):  # the stream begins
+            known[0], held[0] = self.first[0], True
         response = self.diffusion.sample(
             self.eps_model,
             (1, *known.shape),
@@ -125,8 +170,61 @@ class ResponseStream:
             held=held,
             device=known.device,
             dtype=known.dtype,
+            order=self.order,
         )[0, -new:]
         # the next window starts later: nothing before this one's past is read again
         self.given_out = torch.cat([self.given_out, response])[first:]
         self.audio, self.speaker = self.audio[first:], self.speaker[first:]
         return response
+
+
+class LiveMotion:
+    r"""A ResponseStream in raw units, with the statistics and the settings of its MotionModel.
+
+    Args:
+        model: MotionModel.
+        cond: Condition of the listener in raw units: identity, attitude, reference; what it says
+            of the speaker is not read.
+        generator: source of all noise.
+        steps: DDIM steps a window; None takes the config's.
+        eta: noise of DDIM, 0 .. 1.
+        guidance: weight of the attitude; None takes the config's, 1 is none.
+    """
+
+    def __init__(self, model, cond, generator, steps=None, eta=1.0, guidance=None):
+        config = model.config
+        self.model, self.origin = model, cond.reference if config.relative else 0
+        told = model.standardised(cond)
+        first = model.listener.normalise(cond.reference - self.origin)
+        self.stream = ResponseStream(
+            model.eps_model,
+            model.diffusion,
+            told.identity,
+            told.attitude,
+            generator,
+            told.reference,
+            config.window,
+            config.window,
+            steps or config.sample_steps,
+            eta,
+            config.guidance if guidance is None else guidance,
+            config.past,
+            first if config.from_portrait else None,
+            spacing=config.spacing,
+        )
+
+    def answer(self, audio, speaker, again=0):
+        r"""The listener's motion beside new frames of the speaker, in one window.
+
+        Args:
+            audio: (again + n, 45) raw acoustic features, n at most the window.
+            speaker: (again + n, 70) raw coefficients of the same frames.
+            again: as in ResponseStream.push.
+
+        Returns:
+            (n, 70) raw coefficients.
+        """
+        audio, speaker = self.model.audio.normalise(audio), self.model.speaker.normalise(speaker)
+        whole = self.stream.push(audio, speaker, again)  # n is the window, or nothing
+        x = torch.cat([whole, self.stream.rest()])
+        return self.model.listener.denormalise(x) + self.origin
