@@ -100,7 +100,8 @@ class Live:
         ).to(self._device)
         generator = torch.Generator(self._device).manual_seed(seed)
         self._motion = LiveMotion(system.motion, cond, generator, steps, eta, guidance)
-        self._lock = threading.RLock()
+        self._inlet = threading.Lock()  # one chunk at a time; held while it is answered
+        self._outlet = threading.Lock()  # of what is below; held for a moment only
         self._answered = 0  # frames whose motion is known
         self._rows, self._first = [], 0  # (70,) of the frames first .. answered - 1
         self._ends = deque()  # (number, the end of its stride) of the frames that wait
@@ -142,7 +143,7 @@ class Live:
         """
         frames = [_picture(frame) for frame in frames]
         times = _times(frames, frames_at, self._pictures.fps)
-        with self._lock:
+        with self._inlet:
             self._take(self._sound, [] if sound is None else [(sound, sound_at)])
             self._take(self._pictures, zip(frames, times))
             if sound is not None and len(sound):
@@ -156,7 +157,7 @@ class Live:
 
     def end(self):
         r"""Nothing more comes: answer the frames that still wait for their stride to be full."""
-        with self._lock:
+        with self._inlet:
             there = [
                 line.frames
                 for name, line in (("sound", self._sound), ("pictures", self._pictures))
@@ -178,7 +179,7 @@ class Live:
         Returns:
             LiveFrame, or None where none is there yet.
         """
-        with self._lock:
+        with self._outlet:
             if not self._ends:
                 return None
             number, end = self._ends.popleft()
@@ -198,7 +199,7 @@ class Live:
         Returns:
             How many were left out.
         """
-        with self._lock:
+        with self._outlet:
             before = len(self._ends)
             while self._ends and self._ends[0][0] < number:
                 self._ends.popleft()
@@ -266,13 +267,15 @@ class Live:
         newest = end - self._answered + again
         audio = torch.from_numpy(self._sound.features(end, newest)).to(self._device)
         speaker = self._pictures.coefficients(end, newest).to(self._device)
-        self._rows.extend(self._motion.answer(audio, speaker, again).cpu())
-        self._ends.extend((number, end) for number in range(self._answered, end))
-        self._answered = end
+        rows = self._motion.answer(audio, speaker, again).cpu()
+        with self._outlet:
+            self._rows.extend(rows)
+            self._ends.extend((number, end) for number in range(self._answered, end))
+            self._answered = end
+            self._forget(self._ends[0][0] - self.system.renderer.config.window)
         if len(self._ends) > WAITING:
             self._tell(f"more than {WAITING} frames wait to be taken: the oldest are left out")
             self.skip(end - WAITING)
-            self._forget(end - WAITING - self.system.renderer.config.window)
 
     def _forget(self, before):
         """Drop the motion of the frames before a number."""
