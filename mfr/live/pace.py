@@ -84,6 +84,7 @@ class Paced:
             self.dropped += self.live.skip(self._first_in_time(before))
             frame = self.live.take()
             if frame is None:
+                self._cost *= 0.9  # all were left out: perhaps it has become quicker
                 continue
             self._cost += 0.2 * (self.clock() - before - self._cost)
             self.work["render"] += time.thread_time() - begun

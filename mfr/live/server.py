@@ -247,14 +247,13 @@ class Conversation:
         if self.portrait is None:
             raise ValueError("no portrait; choose a listener first")
         attitude = order.get("attitude", ATTITUDES[0])
-        say = lambda sentence: self._tell(said=sentence)  # noqa: E731
         live = Live(
             self.server.system,
             self.portrait,
             attitude,
             fps=float(order.get("fps", FPS)),
             sample_rate=self.rate,
-            say=say,
+            say=lambda sentence: self._tell(said=sentence),
             **self.server.options,
         )
         self.paced = Paced(live)
