@@ -17,7 +17,7 @@ import torch
 from mfr.config import ATTITUDES, AUDIO_DIM, COEFFICIENT_DIM, FPS
 from mfr.face.coefficients import MOTION_EXP, to_motion
 from mfr.face.reconstruction import reconstruct
-from mfr.live.framing import MiddleSquare
+from mfr.live.framing import HeadSquare, middle_square
 from mfr.live.timeline import SETTLED, PictureLine, SoundLine
 from mfr.motion.clips import num_windows
 from mfr.motion.condition import Condition
@@ -57,7 +57,8 @@ class Live:
         steps: DDIM steps a window.
         eta: noise of DDIM, 0 .. 1.
         guidance: weight of the attitude; None takes the checkpoint's, 1 is none.
-        framing: picture -> the face's square, uint8 (256, 256, 3); None takes the middle.
+        framing: picture -> the face's square, uint8 (256, 256, 3); None finds the
+            face, or takes the middle where the system has no finder.
         say: function of a sentence, called once for each kind of trouble; None warns.
 
     Raises:
@@ -83,7 +84,7 @@ class Live:
         self.head = self.expression = 1.0  # how far the motion leaves the portrait, times this
         self.hurried = False  # may respond to more than the stride at once, when far behind
         self._attitude, self._attitude_now = attitude, attitude
-        self._framing = framing or MiddleSquare()
+        self._framing = framing or _framing(system)
         self._say, self._said = say or warnings.warn, set()
         num_windows(1, system.motion.config.window, stride)  # checks it
         self._stride, self._device = stride, system.device
@@ -287,6 +288,11 @@ class Live:
         scale = torch.full((COEFFICIENT_DIM,), float(self.head))
         scale[MOTION_EXP] = float(self.expression)
         return torch.lerp(self._reference.expand_as(rows), rows, scale)
+
+
+def _framing(system):
+    net = getattr(system, "finder", None)
+    return middle_square if net is None else HeadSquare(net, system.reconstruction)
 
 
 def _times(frames, at, fps):

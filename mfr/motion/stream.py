@@ -22,13 +22,8 @@ class ResponseStream:
 
     Args:
         eps_model: a predictor for windows, with prepare(cond).
-        diffusion: GaussianDiffusion.
-        identity: (1, V) listener's identity vector.
-        attitude: (1, 3) one-hot, or zeros.
-        generator: source of all noise.
-        reference: (1, 70) normalised coefficients of the portrait, or None.
-        window: [frames].
-        stride: frames that are waited for and given out together [frames], 1 .. window.
+        identity, attitude, reference: (1, V), (1, 3) one-hot or zeros, (1, 70) normalised or None.
+        stride: frames that are waited for and given out together, 1 .. window.
         steps: DDIM steps a window, dense at small t; None, the whole chain.
         eta: noise of DDIM, 0 .. 1; new noise lets the new frames turn towards the held ones.
         guidance: weight of the attitude (see Guided), >= 0; 1 is none.
@@ -66,7 +61,8 @@ class ResponseStream:
         self.window, self.stride, self.past = window, stride, past
         self.steps, self.eta = steps and spaced_steps(diffusion.T, steps, spacing), eta
         self.first, self.order = first, order
-        self.audio = self.speaker = self.given_out = None  # last frames, at most P + window + stride
+        # the last frames, at most P + window + stride
+        self.audio = self.speaker = self.given_out = None
 
     @property
     def attitude(self):
@@ -81,15 +77,10 @@ class ResponseStream:
         r"""Take new speaker frames, give back the listener frames that they complete.
 
         A feature that looks ahead (loudness, slopes) is not what it will be while the sound that
-        it looks at has not come: its frame may be told once more when it has.
-
-        Args:
-            audio: (again + n, 45) acoustic features, n >= 0.
-            speaker: (again + n, 70) normalised coefficients of the same frames.
-            again: how many of these frames take the place of the newest that came before.
-
-        Returns:
-            (m, 70) normalised coefficients, m a multiple of the stride, possibly 0.
+        it looks at has not come: its frame may be told once more when it has. Acoustic features
+        (again + n, 45) and normalised coefficients (again + n, 70), the first `again` of them in
+        the place of the newest that came before -> (m, 70) normalised, m a multiple of the stride,
+        possibly 0.
 
         Raises:
             ValueError: audio and speaker differ in length, or again reaches too far back.
@@ -109,10 +100,9 @@ class ResponseStream:
         return torch.cat(out)
 
     def flush(self):
-        r"""The speaker has ended: give back the frames that still wait.
+        r"""The speaker has ended: the frames that still wait, (m, 70) normalised, m < stride.
 
-        Returns:
-            (m, 70) normalised coefficients, m below the stride; then the stream is empty.
+        Then the stream is empty.
 
         Raises:
             ValueError: nothing was pushed.
@@ -122,10 +112,7 @@ class ResponseStream:
         return out
 
     def rest(self):
-        r"""Give back the frames that still wait, without waiting for their stride to be full.
-
-        Returns:
-            (m, 70) normalised coefficients, m below the stride.
+        r"""The frames that still wait, without waiting for their stride to be full: (m, 70).
 
         Raises:
             ValueError: nothing was pushed.
@@ -155,7 +142,8 @@ class ResponseStream:
         )
         mask = (torch.arange(audio.shape[1], device=audio.device) >= missing)[None]
         cond = self.eps_model.prepare(Condition(audio, speaker, mask=mask, **self.listener))
-        known = torch.cat([self.given_out[start:], self.given_out.new_zeros(new, self.given_out.shape[1])])
+        unknown = self.given_out.new_zeros(new, self.given_out.shape[1])
+        known = torch.cat([self.given_out[start:], unknown])
         held = torch.arange(start, end, device=known.device)[:, None] < len(self.given_out)
         if self.first is not None and not len(self.given_out):  # the stream begins
             known[0], held[0] = self.first[0], True
@@ -214,15 +202,10 @@ class LiveMotion:
         )
 
     def answer(self, audio, speaker, again=0):
-        r"""The listener's motion beside new frames of the speaker, in one window.
+        r"""The listener's motion beside n <= window new frames of the speaker, in one window.
 
-        Args:
-            audio: (again + n, 45) raw acoustic features, n at most the window.
-            speaker: (again + n, 70) raw coefficients of the same frames.
-            again: as in ResponseStream.push.
-
-        Returns:
-            (n, 70) raw coefficients.
+        Raw features (again + n, 45) and coefficients (again + n, 70), as in ResponseStream.push ->
+        (n, 70) raw.
         """
         audio, speaker = self.model.audio.normalise(audio), self.model.speaker.normalise(speaker)
         whole = self.stream.push(audio, speaker, again)  # n is the window, or nothing

@@ -245,7 +245,7 @@ def test_memory_is_constant_and_a_consumer_may_be_slow(unrendered, portrait, spe
     assert len(said) == 1 and "the oldest are left out" in said[0]
     assert live.waiting == 100 and len(live._rows) <= 100 + 2 * STRIDE
     stream = live._motion.stream
-    assert len(stream.audio) <= 40 + 40 + STRIDE and len(stream.given) <= 80 + STRIDE
+    assert len(stream.audio) <= 40 + 40 + STRIDE and len(stream.given_out) <= 80 + STRIDE
     assert len(live._pictures.rows) <= 140 and live._sound.parts[0].nbytes <= 4 * 3 * RATE
     assert live.skip(230) == 90  # the consumer catches up: ten frames are left
     assert [frame.number for frame in live] == list(range(230, 240))

@@ -77,7 +77,9 @@ def test_rest_answers_without_ending():
 
 @pytest.mark.parametrize("relative", [True, False])
 def test_live_motion_of_one_window_is_the_models_sample(relative):
-    config = replace(SMALL, relative=relative, from_portrait=relative, guidance=1.5, sample_order=1, stride=1)
+    config = replace(
+        SMALL, relative=relative, from_portrait=relative, guidance=1.5, sample_order=1, stride=1
+    )
     model = MotionModel(config)
     with torch.no_grad():
         for i, parameter in enumerate(model.parameters()):
