@@ -11,6 +11,7 @@ import torch
 from mfr.face.coefficients import to_motion
 from mfr.live import session
 from mfr.live.session import PATIENCE, STRIDE, Live
+from mfr.sound.features import acoustic_features
 
 RATE = 16_000
 
@@ -58,6 +59,15 @@ def test_frames_do_not_depend_on_which_comes_first(unrendered, portrait, speaker
     live.end()
     found += list(live)
     assert all(np.array_equal(a.pixels, b.pixels) for a, b in zip(whole, found))
+
+
+def test_frames_told_again_reach_the_motion(unrendered, portrait, speaker):
+    live = start(unrendered, portrait)
+    live.push(*(part[: len(part) // 2] for part in speaker))
+    told = live._motion.stream.audio  # of the 30 frames so far, normalised
+    offline = acoustic_features(speaker[1][:RATE], RATE, 30)
+    offline = unrendered.motion.audio.normalise(torch.from_numpy(offline))
+    torch.testing.assert_close(told[-30:], offline[-len(told) :], rtol=1e-3, atol=2e-3)
 
 
 def test_seed_and_speaker_matter(unrendered, portrait, speaker, whole):
