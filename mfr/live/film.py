@@ -141,3 +141,8 @@ def _as_seen(paced):
             yield frame.pixels
         last, shown = frame.pixels, frame.number + 1
         yield np.ascontiguousarray(last)
+    if last is None:
+        raise ValueError(
+            f"no frame was ready within {1000 * LIMIT:.0f} ms: the speaker ended before one could "
+            "be, or this machine has too much else to do"
+        )

@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from mfr.config import ATTITUDES, FPS
+from mfr.live.framing import middle_square
 from mfr.live.pace import Paced
 from mfr.live.session import Live
 from mfr.live.websocket import FULL, WebSocket, accept_key
@@ -162,6 +163,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Sec-WebSocket-Accept", accept_key(key))
         self.end_headers()
         self.close_connection = True
+        self.connection.settimeout(None)  # a page may be silent for as long as it likes
         socket = WebSocket(self.rfile, self.wfile, LARGEST)
         if not self.server.one.acquire(blocking=False):
             socket.send(json.dumps({"busy": "Another tab is in conversation; close it first."}))
@@ -264,7 +266,10 @@ class Conversation:
     def _look(self, content):
         """One's own photo as the listener."""
         self._stop()
-        self.portrait = self.server.system.look(decoded(content))
+        picture, system = decoded(content), self.server.system
+        if getattr(system, "finder", None) is None:
+            picture = middle_square(picture)
+        self.portrait = system.look(picture)
         self._tell(looked=True, unfamiliar=round(self.portrait.unfamiliar, 2))
 
     def _show(self, paced):

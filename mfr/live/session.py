@@ -208,7 +208,8 @@ class Live:
 
     def _look(self, picture):
         """A picture -> (257,) coefficients."""
-        return reconstruct(self.system.reconstruction, self._framing(picture)[None], smoothing=0)[0]
+        face = np.require(self._framing(picture), requirements=["C", "W"])
+        return reconstruct(self.system.reconstruction, face[None], smoothing=0)[0]
 
     def _take(self, line, parts):
         lost, late = line.lost, line.late

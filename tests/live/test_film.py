@@ -114,8 +114,8 @@ def test_command_plays_a_clip_in_real_time(
     system, clip, piped, tmp_path, monkeypatch, capsys, pipe
 ):
     monkeypatch.setattr(sample_mfr, "assemble", lambda options: system)
-    monkeypatch.setattr(film, "LIMIT", 9.0)
-    monkeypatch.setattr("mfr.live.pace.LIMIT", 9.0)  # on a machine that does other things too
+    monkeypatch.setattr(film, "LIMIT", 900.0)
+    monkeypatch.setattr("mfr.live.pace.LIMIT", 900.0)  # on a machine that does other things too
     if pipe:
         monkeypatch.setattr(sys, "stdin", type("Stdin", (), {"buffer": Pipe(piped)}))
     words = ["--live", "-" if pipe else str(clip), "--attitude", "neutral", "--steps", "1"]
@@ -125,6 +125,11 @@ def test_command_plays_a_clip_in_real_time(
     assert 25 <= len(media.read_video(tmp_path / "live.mp4")) <= 31
     info = media.probe(tmp_path / "live.mp4")
     assert info.has_sound != pipe
+
+
+def test_no_frame_in_time_is_said():
+    with pytest.raises(ValueError, match="no frame was ready within 400 ms"):
+        list(film._as_seen([]))
 
 
 def test_command_refuses_what_is_no_video(system, tmp_path, monkeypatch):
