@@ -1960,8 +1960,8 @@ MUTANTS = {
         "tests/motion/test_clips.py",
         [
             (
-                "steps and spaced_steps(diffusion.T, steps, spacing)",
-                "steps",
+                "self.steps = spaced_steps(diffusion.T, steps, spacing)",
+                "self.steps = steps",
                 "test_stream_completes_the_window_that_ends_with_the_new_frames",
             ),
             (
@@ -1975,9 +1975,30 @@ MUTANTS = {
                 "test_stream_answers_within_its_stride",
             ),
             (
-                "device=known.device)[:, None] < len(self.given_out)",
-                "device=known.device)[:, None] < 0",
+                "response = joined(self.given_out[start:], window)",
+                "response = window[-new:]",
                 "test_stream_completes_the_window_that_ends_with_the_new_frames",
+            ),
+            (
+                "self.noise = torch.cat([self.noise, drawn.to(self.noise)])",
+                "self.noise = torch.cat([self.noise.flip(0), drawn.to(self.noise)])",
+                "tests/motion/test_stream.py::test_a_window_is_drawn_from_the_noise_of_its_frames",
+            ),
+            (
+                "(slope + away / JOINING) * k",
+                "slope * k",
+                "tests/motion/test_stream.py::"
+                "test_joined_begins_where_and_as_fast_as_what_was_given_out",
+            ),
+            (
+                "self.noise[first:], self.before + first",
+                "self.noise[first:], self.before",
+                "tests/motion/test_stream.py::test_first_frame_is_held_once",
+            ),
+            (
+                "self.audio = torch.cat([self.audio[:kept], audio])",
+                "self.audio = torch.cat([self.audio, audio[again:]])",
+                "tests/motion/test_stream.py::test_frames_told_again_are_the_truth_from_then_on",
             ),
             (
                 "start = max(end - self.window, 0)",

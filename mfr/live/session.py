@@ -26,7 +26,6 @@ from mfr.motion.stream import LiveMotion
 
 STRIDE = 6  # frames that are waited for [frames]: 200 ms
 STEPS = 8  # of DDIM a window
-ETA = 1.0  # noise of those steps
 PATIENCE = 3  # frames that sound and pictures wait for each other [frames]: 100 ms
 WAITING = 18_000  # frames that may wait to be taken [frames]: ten minutes of 70 numbers each
 SOUND_RATE = 16_000  # [Hz]
@@ -55,7 +54,6 @@ class Live:
         seed: the same seed and input give the same frames.
         stride: frames that are waited for [frames].
         steps: DDIM steps a window.
-        eta: noise of DDIM, 0 .. 1.
         guidance: weight of the attitude; None takes the checkpoint's, 1 is none.
         framing: picture -> the face's square, uint8 (256, 256, 3); None finds the
             face, or takes the middle where the system has no finder.
@@ -75,7 +73,6 @@ class Live:
         seed=0,
         stride=STRIDE,
         steps=STEPS,
-        eta=ETA,
         guidance=None,
         framing=None,
         say=None,
@@ -100,7 +97,7 @@ class Live:
             reference=self._reference,
         ).to(self._device)
         generator = torch.Generator(self._device).manual_seed(seed)
-        self._motion = LiveMotion(system.motion, cond, generator, steps, eta, guidance)
+        self._motion = LiveMotion(system.motion, cond, generator, steps, guidance)
         self._inlet = threading.Lock()  # one chunk at a time; held while it is answered
         self._outlet = threading.Lock()  # of what is below; held for a moment only
         self._answered = 0  # frames whose motion is known

@@ -12,7 +12,7 @@ from modules import SMALL, condition, random_model
 from mfr.motion.condition import Condition
 from mfr.motion.diffusion import GaussianDiffusion, linear_beta_schedule
 from mfr.motion.model import MotionModel
-from mfr.motion.stream import LiveMotion, ResponseStream
+from mfr.motion.stream import JOINING, LiveMotion, ResponseStream, joined
 
 
 def stream(cond, **options):
@@ -52,6 +52,7 @@ def test_first_frame_is_held_once():
     out = live.push(cond.audio[0], cond.speaker[0])
     assert torch.equal(out[0], first[0])
     assert not torch.isclose(out[1:], first).all(1).any()
+    assert live.before == 28 - 12  # frame 0 has left the window: it is held no more
     assert not torch.equal(stream(cond).push(cond.audio[0], cond.speaker[0])[0], first[0])
 
 
@@ -77,9 +78,7 @@ def test_rest_answers_without_ending():
 
 @pytest.mark.parametrize("relative", [True, False])
 def test_live_motion_of_one_window_is_the_models_sample(relative):
-    config = replace(
-        SMALL, relative=relative, from_portrait=relative, guidance=1.5, sample_order=1, stride=1
-    )
+    config = replace(SMALL, relative=relative, from_portrait=relative, guidance=1.5, stride=1)
     model = MotionModel(config)
     with torch.no_grad():
         for i, parameter in enumerate(model.parameters()):
@@ -92,7 +91,47 @@ def test_live_motion_of_one_window_is_the_models_sample(relative):
             statistics.mean.fill_(0.1 * i)
             statistics.std.fill_(0.5 + i)
     cond = Condition(*(x.float() for x in condition(1, 9)[:5]))
-    sampled = model.sample(cond, 1, torch.Generator().manual_seed(0), steps=4, eta=0.5)[0]
-    live = LiveMotion(model, cond, torch.Generator().manual_seed(0), steps=4, eta=0.5)
+    sampled = model.sample(cond, 1, torch.Generator().manual_seed(0), steps=4)[0]
+    live = LiveMotion(model, cond, torch.Generator().manual_seed(0), steps=4)
     answered = live.answer(cond.audio[0], cond.speaker[0])
     torch.testing.assert_close(answered, sampled, rtol=1e-4, atol=1e-4)
+
+
+def test_joined_begins_where_and_as_fast_as_what_was_given_out():
+    # a window of an even motion, given out from elsewhere and faster
+    frames = torch.arange(60.0, dtype=torch.float64)[:, None]
+    window, given = 0.5 * frames, 7 + 0.9 * frames[:20]
+    new = joined(given, window)
+    assert new.shape == (40, 1)
+    step = 1e-4  # the correction as a function of time, by differences at the seam
+    tau = JOINING
+    away, slope = (given[-1] - window[19]).item(), 0.9 - 0.5
+
+    def moved(k):
+        return (away + (slope + away / tau) * k) * 2.718281828459045 ** (-k / tau)
+
+    assert abs((moved(step) - moved(-step)) / (2 * step) - slope) < 1e-6  # as fast
+    expected = torch.tensor([moved(k) for k in range(1, 41)], dtype=torch.float64)[:, None]
+    torch.testing.assert_close(new - window[20:], expected)
+    assert (new - window[20:])[-1].abs() < 1e-3 * away  # forgotten
+    assert torch.equal(joined(given[:0], window), window)
+    one = joined(given[:1], window)
+    torch.testing.assert_close(
+        one[0] - window[1], (7 + 7 / tau) * torch.exp(torch.tensor([-1 / tau]).double())
+    )
+
+
+def test_a_window_is_drawn_from_the_noise_of_its_frames():
+    cond = condition(1, 16)
+    live, seen = stream(cond, past=5), []
+    sample = live.diffusion.sample
+
+    def record(*arguments, **options):
+        seen.append(options["x_T"][0])
+        return sample(*arguments, **options)
+
+    live.diffusion.sample = record
+    live.push(cond.audio[0], cond.speaker[0])
+    assert [len(noise) for noise in seen] == [4, 8, 12, 12]
+    assert torch.equal(seen[1][:4], seen[0]) and torch.equal(seen[2][:8], seen[1])
+    assert torch.equal(seen[3][:8], seen[2][4:])
