@@ -101,8 +101,9 @@ function tell_pace() {
   const seconds = Math.min(2, (performance.now() - page.since) / 1000);
   const sorted = [...page.latencies].sort((a, b) => a - b);
   const middle = sorted.length ? Math.round(1000 * sorted[sorted.length >> 1]) : null;
-  $("pace").textContent = middle === null ? "listening…"
-    : `${Math.round(page.shown.length / seconds)} frames/s · answers after ${middle} ms`;
+  const mute = performance.now() - page.since > 6000
+    ? "no answer within 400 ms: this machine has too much else to do" : "listening…";
+  $("pace").textContent = middle === null ? mute : `${Math.round(page.shown.length / seconds)} frames/s · answers after ${middle} ms`;
 }
 
 // ---- camera and microphone ----
