@@ -10,17 +10,20 @@ the square that was taken, and a row of moments for each.
 """
 
 import argparse
+import sys
 import time
 import warnings
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from mfr import official, pipeline
 from mfr.config import ATTITUDES, FPS
 from mfr.files import media
 from mfr.files.whole import command
+from mfr.live import avi, film
 from mfr.training.own_network import register
 
 DEMO = pipeline.WEIGHTS / "demo"  # made by data_tools.make_synthetic
@@ -58,6 +61,8 @@ def main(arguments=None):
         )
     started = time.monotonic()
     system = assemble(options)
+    if options.live is not None:
+        return listen_live(system, options)
     speaker, portrait = meet(system, options)
     moments = np.linspace(0, len(speaker.motion) - 1, min(MOMENTS, len(speaker.motion)))
     moments, rows, suffix = moments.round().astype(int), {}, f".{options.format}"
@@ -85,6 +90,37 @@ def main(arguments=None):
     sheet = Path(options.out) / "contact_sheet.png"
     media.write_image(sheet, contact_sheet(rows, moments / FPS, portrait.shown()))
     print(f"written   {sheet}   in all {time.monotonic() - started:.0f} s")
+
+
+def listen_live(system, options):
+    r"""Play a video, or what comes in by standard input, to the listener in real time.
+
+    Args:
+        system: pipeline.System.
+        options: of the command line.
+    """
+    torch.set_num_threads(1)  # one thread sees and hears, the other renders
+    piped = options.live == "-"
+    source = (
+        film.from_pipe(sys.stdin.buffer)
+        if piped
+        else film.from_file(options.live, options.crop, options.sound)
+    )
+    portrait = system.look(options.listener or DEMO / "portrait.png", options.listener_coefficients)
+    attitude = ATTITUDES[0] if options.attitude == "all" else options.attitude
+    live = system.live(
+        portrait,
+        attitude,
+        fps=source.fps,
+        sample_rate=source.rate,
+        seed=options.seed,
+        guidance=options.guidance,
+        **({} if options.steps is None else {"steps": options.steps}),
+    )
+    print(f"speaker   {'standard input' if piped else options.live}, in real time", flush=True)
+    path = Path(options.out) / "live.mp4"
+    print(film.told(film.perform(live, source, path)))
+    print(f"written   {path}   {attitude}")
 
 
 def assemble(options):
@@ -305,6 +341,12 @@ def parser():
     )
     who.add_argument(
         "--rest", action="store_true", help="bring the portrait's laugh or closed eyes to rest"
+    )
+    who.add_argument(
+        "--live",
+        metavar="VIDEO",
+        help="speaker in real time, answered while it plays; - reads raw\n"
+        f"pictures and sound from a pipe: ffmpeg -i CAMERA {avi.HOW}",
     )
     how = p.add_argument_group("how")
     how.add_argument("--attitude", default="all", help="positive, neutral, negative, all (all)")

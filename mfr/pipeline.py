@@ -438,6 +438,25 @@ class System:
         )  # (K, L, 70)
         return [Response(attitude, k, motion, portrait, self) for k, motion in enumerate(motions)]
 
+    def live(self, portrait, attitude, **options):
+        r"""The listener as a stream, while the speaker is still speaking.
+
+        Args:
+            portrait: path of a picture, or a Portrait from look.
+            attitude: positive | neutral | negative.
+            options: of mfr.live.session.Live: fps, sample_rate, seed, ...
+
+        Returns:
+            Live: push what comes, iterate over what is there.
+
+        Raises:
+            ValueError: an input is not what it should be.
+        """
+        from mfr.live.session import Live
+
+        portrait = portrait if isinstance(portrait, Portrait) else self.look(portrait)
+        return Live(self, portrait, attitude, **options)
+
     @torch.no_grad()
     def render(self, portrait, motion, moments=None):
         r"""Frames of a portrait moved by coefficients.

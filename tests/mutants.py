@@ -1761,12 +1761,207 @@ MUTANTS = {
             ),
         ],
     ),
+    "mfr/live/timeline.py": (
+        "tests/live/test_timeline.py",
+        [
+            (
+                "return -(-frames * self.rate // FPS)",
+                "return (frames + 1) * self.rate // FPS",
+                "test_features_are_the_offline_ones_of_the_sound_so_far",
+            ),
+            (
+                "start = max(0, (frames - newest) // FPS - WARM)",
+                "start = max(0, (frames - newest) // FPS)",
+                "test_features_are_the_offline_ones_of_the_sound_so_far",
+            ),
+            (
+                "mono = mono[-gap:]",
+                "mono = mono[gap:]",
+                "test_sound_lies_where_its_times_say",
+            ),
+            (
+                "self._append(np.zeros(gap, np.float32))",
+                "pass",
+                "test_sound_lies_where_its_times_say",
+            ),
+            (
+                "if gap < -SNAP * self.rate:",
+                "if gap < 0:",
+                "test_sound_lies_where_its_times_say",
+            ),
+            (
+                "self._forget(start * self.rate)",
+                "pass",
+                "test_sound_memory_is_constant",
+            ),
+            (
+                "while (self.frames + 0.5) / FPS < until - 1e-6:",
+                "while self.frames / FPS < until - 1e-6:",
+                "test_a_frame_shows_the_newest_picture_that_has_begun_by_its_middle",
+            ),
+            (
+                "max(self.time + 1 / self.fps, now - 0.5 / FPS)",
+                "max(self.time + 1 / self.fps, now)",
+                "test_a_frame_shows_the_newest_picture_that_has_begun_by_its_middle",
+            ),
+            (
+                "if self.time is not None and at <= self.time:",
+                "if self.time is not None and at < self.time:",
+                "test_lost_late_and_doubled_pictures",
+            ),
+            (
+                "told[-count:] = to_motion(smooth(np.stack(seen))[-count:])",
+                "told[-count:] = to_motion(np.stack(seen))[-count:]",
+                "test_coefficients_are_the_offline_ones_of_the_pictures_so_far",
+            ),
+        ],
+    ),
+    "mfr/live/session.py": (
+        "tests/live/test_session.py",
+        [
+            (
+                "again = min(SETTLED, self._answered)",
+                "again = 0",
+                "test_frames_told_again_reach_the_motion",
+            ),
+            (
+                "rows = torch.stack(self._rows[start - self._first : end - self._first])",
+                "rows = torch.stack(self._rows[start - self._first :])",
+                "test_a_frame_is_the_renderers_of_its_stride",
+            ),
+            (
+                "start = max(0, number - reach)",
+                "start = number",
+                "test_a_frame_is_the_renderers_of_its_stride",
+            ),
+            (
+                "if other.frames < end + (0 if self._missing[late] else PATIENCE):",
+                "if other.frames < end:",
+                "test_frames_do_not_depend_on_which_comes_first",
+            ),
+            (
+                "if sentence not in self._said:",
+                "if True:",
+                "test_camera_without_sound_and_microphone_without_camera",
+            ),
+            (
+                "scale[MOTION_EXP] = float(self.expression)",
+                "pass",
+                "test_head_and_expression_scale_the_motion",
+            ),
+            (
+                "if len(self._ends) > WAITING:",
+                "if False:",
+                "test_memory_is_constant_and_a_consumer_may_be_slow",
+            ),
+            (
+                "last = min(there, default=0)",
+                "last = max(there, default=0)",
+                "test_a_source_that_ends_in_a_frame_loses_that_frame_alone",
+            ),
+        ],
+    ),
+    "mfr/live/pace.py": (
+        "tests/live/test_pace.py",
+        [
+            (
+                "if self._started is None or started < self._started:",
+                "if self._started is None:",
+                "test_clock_is_that_of_the_quickest_chunk",
+            ),
+            (
+                "self.dropped += self.live.skip(self._first_in_time(before))",
+                "pass",
+                "test_rate_gives_way_and_latency_does_not",
+            ),
+            (
+                "kept = set(shown[::-2])",
+                "kept = set(shown[::2])",
+                "test_pictures_that_waited_together_are_thinned_and_sounds_are_not",
+            ),
+            (
+                "if len(self._chunks) >= BACKLOG:",
+                "if False:",
+                "test_backlog_is_bounded",
+            ),
+        ],
+    ),
+    "mfr/live/websocket.py": (
+        "tests/live/test_server.py",
+        [
+            (
+                "if length > limit:",
+                "if False:",
+                "test_parts_and_pings",
+            ),
+            (
+                "frame = self._frame(self.limit - len(whole))",
+                "frame = self._frame(self.limit)",
+                "test_parts_and_pings",
+            ),
+            (
+                "self._send(PONG, payload)",
+                "pass",
+                "test_parts_and_pings",
+            ),
+            (
+                "if (code == 0) == (kind is None):",
+                "if False:",
+                "test_broken_protocol_closes_the_socket",
+            ),
+        ],
+    ),
+    "mfr/live/server.py": (
+        "tests/live/test_server.py",
+        [
+            (
+                'if self.headers.get("Host") not in here or (',
+                "if (",
+                "test_other_origins_and_hosts_are_refused",
+            ),
+            (
+                'origin is not None and origin.removeprefix("http://") not in here',
+                "False",
+                "test_other_origins_and_hosts_are_refused",
+            ),
+            (
+                'elif not self.path.startswith(f"/{self.server.token}/"):',
+                "elif False:",
+                "test_without_the_token_nothing_is_answered",
+            ),
+            (
+                "if width * height > MOST_PIXELS:",
+                "if False:",
+                "test_a_large_photo_is_refused_before_it_is_decoded",
+            ),
+            (
+                "self.server.one.release()",
+                "pass",
+                "test_second_tab_is_told_and_gets_its_turn",
+            ),
+        ],
+    ),
+    "mfr/live/avi.py": (
+        "tests/live/test_film.py",
+        [
+            (
+                "row = -(-3 * format.width // 4) * 4",
+                "row = 3 * format.width",
+                "test_avi_is_what_ffmpeg_decodes",
+            ),
+            (
+                'yield "picture", bgr[..., ::-1]',
+                'yield "picture", bgr',
+                "test_avi_is_what_ffmpeg_decodes",
+            ),
+        ],
+    ),
     "mfr/motion/stream.py": (
         "tests/motion/test_clips.py",
         [
             (
-                "steps and spaced_steps(diffusion.T, steps)",
-                "steps",
+                "self.steps = spaced_steps(diffusion.T, steps, spacing)",
+                "self.steps = steps",
                 "test_stream_completes_the_window_that_ends_with_the_new_frames",
             ),
             (
@@ -1780,9 +1975,30 @@ MUTANTS = {
                 "test_stream_answers_within_its_stride",
             ),
             (
-                "device=known.device)[:, None] < len(self.given_out)",
-                "device=known.device)[:, None] < 0",
+                "response = joined(self.given_out[start:], window)",
+                "response = window[-new:]",
                 "test_stream_completes_the_window_that_ends_with_the_new_frames",
+            ),
+            (
+                "self.noise = torch.cat([self.noise, drawn.to(self.noise)])",
+                "self.noise = torch.cat([self.noise.flip(0), drawn.to(self.noise)])",
+                "tests/motion/test_stream.py::test_a_window_is_drawn_from_the_noise_of_its_frames",
+            ),
+            (
+                "(slope + away / JOINING) * k",
+                "slope * k",
+                "tests/motion/test_stream.py::"
+                "test_joined_begins_where_and_as_fast_as_what_was_given_out",
+            ),
+            (
+                "self.noise[first:], self.before + first",
+                "self.noise[first:], self.before",
+                "tests/motion/test_stream.py::test_first_frame_is_held_once",
+            ),
+            (
+                "self.audio = torch.cat([self.audio[:kept], audio])",
+                "self.audio = torch.cat([self.audio, audio[again:]])",
+                "tests/motion/test_stream.py::test_frames_told_again_are_the_truth_from_then_on",
             ),
             (
                 "start = max(end - self.window, 0)",

@@ -178,6 +178,7 @@ class GaussianDiffusion:
         device=None,
         dtype=torch.float32,
         order=1,
+        x_T=None,
     ):
         r"""Draw x_0 ~ p_theta, (B, L, D), by walking x_T ~ N(0, I) back to x_0.
 
@@ -192,6 +193,7 @@ class GaussianDiffusion:
             known: (B, L, D) or broadcastable, clean values of the held frames.
             held: bool, broadcastable to (B, L, 1): frames that are known.
             device: where to sample; the generator's by default.
+            x_T: (B, L, D) noise to begin with, or None to draw it.
 
         Raises:
             ValueError: steps, eta or order are not allowed, or only one of known and held is given.
@@ -200,7 +202,7 @@ class GaussianDiffusion:
             raise ValueError("known and held: one is None; allowed: both or neither")
         plan = self.reverse_steps(steps, eta, order)
         like = torch.empty(0, device=device or generator.device, dtype=dtype)
-        x = _randn(shape, generator, like)
+        x = _randn(shape, generator, like) if x_T is None else x_T.to(like)
         times = torch.tensor([step.t for step in plan], device=like.device)
         signal, noise_std = self.signal.tolist(), self.noise.tolist()
         if held is not None:

@@ -61,10 +61,9 @@ class VelocityPredictor:
 
 
 class GuidedCondition(NamedTuple):
-    r"""One condition prepared twice."""
+    r"""2 B clips prepared at once: B with their attitude, then the same B without."""
 
-    given: object  # with the attitude
-    dropped: object  # without
+    both: object
 
 
 class Guided:
@@ -86,14 +85,17 @@ class Guided:
 
     def prepare(self, cond):
         r"""A Condition of B clips prepared with and without its attitude, as GuidedCondition."""
-        dropped = cond._replace(attitude=torch.zeros_like(cond.attitude))
-        return GuidedCondition(self.eps_model.prepare(cond), self.eps_model.prepare(dropped))
+        both = [None if x is None else torch.cat([x, x]) for x in cond]
+        attitude = torch.cat([cond.attitude, torch.zeros_like(cond.attitude)])
+        return GuidedCondition(self.eps_model.prepare(cond._make(both)._replace(attitude=attitude)))
 
     def __call__(self, x_t, t, cond):
         r"""The guided noise (B, L, D) in x_t (B, L, D), t (B,) int64 in 1..T [diffusion steps].
 
         cond is a Condition, or what prepare returned.
         """
-        given, dropped = cond if isinstance(cond, GuidedCondition) else self.prepare(cond)
-        eps_null = self.eps_model(x_t, t, dropped)
-        return eps_null + self.guidance * (self.eps_model(x_t, t, given) - eps_null)
+        prepared = cond if isinstance(cond, GuidedCondition) else self.prepare(cond)
+        # one call for both: a window alone does not fill a core
+        eps = self.eps_model(torch.cat([x_t, x_t]), torch.cat([t, t]), prepared.both)
+        eps_cond, eps_null = eps.chunk(2)
+        return eps_null + self.guidance * (eps_cond - eps_null)

@@ -130,7 +130,7 @@ def test_guidance_extrapolates_from_no_attitude(guidance):
     prepared = model.prepare(cond)
     t = torch.ones(2, dtype=torch.long)
     torch.testing.assert_close(model(x_t, t, prepared), expected)
-    assert model.eps_model.prepared == 2  # the prepared form is not prepared again
+    assert model.eps_model.prepared == 1  # the prepared form is not prepared again
     torch.testing.assert_close(model(x_t, t, cond), expected)
 
 
