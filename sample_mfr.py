@@ -24,6 +24,7 @@ from mfr.config import ATTITUDES, FPS
 from mfr.files import media
 from mfr.files.whole import command
 from mfr.live import avi, film
+from mfr.motion.model import eventful
 from mfr.training.own_network import register
 
 DEMO = pipeline.WEIGHTS / "demo"  # made by data_tools.make_synthetic
@@ -64,8 +65,7 @@ def main(arguments=None):
     if options.live is not None:
         return listen_live(system, options)
     speaker, portrait = meet(system, options)
-    moments = np.linspace(0, len(speaker.motion) - 1, min(MOMENTS, len(speaker.motion)))
-    moments, rows, suffix = moments.round().astype(int), {}, f".{options.format}"
+    rows, suffix = {}, f".{options.format}"
     for attitude in attitudes:
         responses = system.respond(
             speaker,
@@ -75,20 +75,25 @@ def main(arguments=None):
             options.seed,
             options.steps,
             options.guidance,
+            head_scale=options.head_scale,
+            expression_scale=options.expression_scale,
         )
         for response in responses:
             name = f"{attitude}_{response.sample}"
             begun = time.monotonic()
             path = Path(options.out) / (name if options.format == "png" else name + suffix)
-            kept = write(path, speaker, response, moments, options)
-            rows["speaker"], rows[name] = kept
+            moments = eventful(response.motion, MOMENTS).tolist()
+            left, right = write(path, speaker, response, moments, options)
+            seconds = [moment / FPS for moment in moments]
+            rows.setdefault("speaker", (left, seconds))
+            rows[name] = (right, seconds)
             if options.save_coefficients is not None:
                 one = len(attitudes) * options.samples == 1
                 response.save_coefficients(coefficients_file(options, name, one))
             pace = len(speaker.motion) / (time.monotonic() - begun)
             print(f"written   {path}   {pace:.1f} frames/s", flush=True)
     sheet = Path(options.out) / "contact_sheet.png"
-    media.write_image(sheet, contact_sheet(rows, moments / FPS, portrait.shown()))
+    media.write_image(sheet, contact_sheet(rows, portrait.shown()))
     print(f"written   {sheet}   in all {time.monotonic() - started:.0f} s")
 
 
@@ -255,31 +260,32 @@ def write(path, speaker, response, moments, options):
     return kept
 
 
-def contact_sheet(rows, seconds, photo):
+def contact_sheet(rows, photo):
     r"""The photo with its square; moments of the speaker and of every response, one row each.
 
     Args:
-        rows: name -> list of uint8 (H, W, 3).
-        seconds: of the columns [s].
+        rows: name -> (list of uint8 (H, W, 3), when each is seen [s]).
         photo: uint8 (H, W, 3).
 
     Returns:
         uint8 (H, W, 3).
     """
     pitch = TILE + MARGIN
-    rows = {"photo": [photo], **rows}
-    size = (CAPTION + pitch * len(seconds), 24 + pitch * len(rows))
-    sheet = Image.new("RGB", size, "white")
+    columns = max(len(frames) for frames, _ in rows.values())
+    rows = {"photo": ([photo], []), **rows}
+    sheet = Image.new("RGB", (CAPTION + pitch * columns, MARGIN + pitch * len(rows)), "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=14)
-    for column, second in enumerate(seconds):
-        draw.text((CAPTION + column * pitch + 4, 4), f"{second:.1f} s", "black", font)
-    for row, (name, frames) in enumerate(rows.items()):
-        top = 24 + row * pitch
+    small = ImageFont.load_default(size=11)
+    for row, (name, (frames, seconds)) in enumerate(rows.items()):
+        top = MARGIN + row * pitch
         draw.text((8, top + TILE // 2 - 8), name.replace("_", " "), "black", font)
         for column, frame in enumerate(frames):
             room = (TILE * (2 if name == "photo" else 1), TILE)
             tile = ImageOps.contain(Image.fromarray(frame), room, Image.Resampling.LANCZOS)
             sheet.paste(tile, (CAPTION + column * pitch, top + (TILE - tile.height) // 2))
+        for column, second in enumerate(seconds):
+            place = (CAPTION + column * pitch + 5, top + TILE - 17)
+            draw.text(place, f"{second:.1f} s", "white", small, stroke_width=2, stroke_fill="black")
     return np.asarray(sheet)
 
 
@@ -358,6 +364,14 @@ def parser():
         metavar="N",
         help="diffusion steps; 0 is the whole chain (the checkpoint's)",
     )
+    for part, what in (("head", "head moves"), ("expression", "face moves")):
+        how.add_argument(
+            f"--{part}-scale",
+            type=float,
+            default=1.0,
+            metavar="S",
+            help=f"times how far the {what} from the portrait (1: as drawn)",
+        )
     how.add_argument(
         "--guidance",
         type=float,

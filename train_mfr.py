@@ -31,7 +31,6 @@ from mfr.training.own_network import register
 from mfr.training.processes import join
 from mfr.training.stages import STAGES
 
-
 EVALUATIONS = 20  # of a run: held-out loss, files, loss.png
 SAY_EVERY = 60  # seconds without an evaluation after which a line is printed all the same
 

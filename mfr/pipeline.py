@@ -32,12 +32,19 @@ from mfr.face.camera import (
     frame_camera,
     to_frame_camera,
 )
-from mfr.face.coefficients import EXP, MOTION_EXP, from_motion, load_mat, save_mat, to_motion
+from mfr.face.coefficients import (
+    EXP,
+    MOTION_EXP,
+    from_motion,
+    load_mat,
+    save_mat,
+    to_motion,
+)
 from mfr.face.finder import Face, FinderNet
 from mfr.face.reconstruction import ReconstructionNet, reconstruct, smooth
 from mfr.files import media
 from mfr.motion.condition import Condition
-from mfr.motion.model import MotionModel, one_hot
+from mfr.motion.model import MotionModel, eventful, one_hot, scale_motion
 from mfr.render import paste
 from mfr.render.renderer import Encoded, Renderer, window_coefficients
 from mfr.sound.features import acoustic_features
@@ -164,13 +171,12 @@ class Response(NamedTuple):
         r"""Moments of the response side by side.
 
         Args:
-            count: how many, evenly from the first frame to the last.
+            count: how many, those that differ most from each other.
 
         Returns:
             uint8 (256, 256 count, 3).
         """
-        moments = np.linspace(0, len(self.motion) - 1, count).round().astype(int)
-        frames = self.system.render(self.portrait, self.motion, moments)
+        frames = self.system.render(self.portrait, self.motion, eventful(self.motion, count))
         return np.concatenate(list(frames), 1)
 
     def _repr_png_(self):
@@ -398,6 +404,8 @@ class System:
         steps=None,
         guidance=None,
         progress=None,
+        head_scale=1.0,
+        expression_scale=1.0,
     ):
         r"""Draw responses of one listener to one speaker.
 
@@ -412,6 +420,8 @@ class System:
             steps: DDIM steps; None takes the checkpoint's, 0 the whole chain of Eq. (1).
             guidance: weight of the attitude; None takes the checkpoint's, 1 is none.
             progress: function of (steps done, steps in all), or None.
+            head_scale: times how far the head moves from the portrait's pose; 1: as drawn.
+            expression_scale: the same of the face.
 
         Returns:
             List of K Response.
@@ -436,6 +446,7 @@ class System:
         motions = self.motion.sample(
             cond, samples, generator, steps, guidance, progress=progress
         )  # (K, L, 70)
+        motions = scale_motion(motions, reference.to(motions), head_scale, expression_scale)
         return [Response(attitude, k, motion, portrait, self) for k, motion in enumerate(motions)]
 
     def live(self, portrait, attitude, **options):

@@ -1,5 +1,6 @@
-r"""The whole project on a pretended GPU that refuses float64, as a Mac's does, and counts every
-wait of the host. Oracles: the same run on the CPU, whose numbers the pretended GPU has, and mistakes
+r"""The project on a pretended GPU that refuses float64, as a Mac's does, and counts waits.
+
+Oracles: the same run on the CPU, whose numbers the pretended GPU has, and mistakes
 planted one of each kind."""
 
 from contextlib import nullcontext, suppress

@@ -1,4 +1,4 @@
-r"""Raw pictures and sound from a pipe, as `ffmpeg ... -pix_fmt bgr24 -c:v rawvideo -f avi -` writes.
+r"""Raw pictures and sound from a pipe, as `ffmpeg -pix_fmt bgr24 -c:v rawvideo -f avi -` writes.
 
 An AVI is a tree of chunks: four letters, a length, that many bytes. Of a stream that is still
 being written the lengths of the lists are not known yet, so the lists are walked into and only

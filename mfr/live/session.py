@@ -15,13 +15,13 @@ import numpy as np
 import torch
 
 from mfr.config import ATTITUDES, AUDIO_DIM, COEFFICIENT_DIM, FPS
-from mfr.face.coefficients import MOTION_EXP, to_motion
+from mfr.face.coefficients import to_motion
 from mfr.face.reconstruction import reconstruct
 from mfr.live.framing import HeadSquare, middle_square
 from mfr.live.timeline import SETTLED, PictureLine, SoundLine
 from mfr.motion.clips import num_windows
 from mfr.motion.condition import Condition
-from mfr.motion.model import one_hot
+from mfr.motion.model import one_hot, scale_motion
 from mfr.motion.stream import LiveMotion
 
 STRIDE = 6  # frames that are waited for [frames]: 200 ms
@@ -283,9 +283,7 @@ class Live:
 
     def _scaled(self, rows):
         """Coefficients (n, 70) as far from the portrait's as head and expression say."""
-        scale = torch.full((COEFFICIENT_DIM,), float(self.head))
-        scale[MOTION_EXP] = float(self.expression)
-        return torch.lerp(self._reference.expand_as(rows), rows, scale)
+        return scale_motion(rows, self._reference, self.head, self.expression)
 
 
 def _framing(system):

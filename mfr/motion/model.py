@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from mfr.config import ATTITUDES, AUDIO_DIM, COEFFICIENT_DIM
-from mfr.face.coefficients import Statistics
+from mfr.face.coefficients import MOTION_ANGLE, MOTION_EXP, MOTION_TRANS, Statistics
 from mfr.motion import diffusion
 from mfr.motion.additions import blur_listener, plug_into
 from mfr.motion.clips import ClipDenoiser
@@ -148,6 +148,40 @@ def noise_predictor(config):
             f"one of your own: --network FILE.py:{config.aggregation}"
         )
     return PREDICTORS[config.aggregation](config)
+
+
+def scale_motion(motion, reference, head=1.0, expression=1.0):
+    r"""Motion (..., 70) that goes `head` and `expression` times as far from the portrait's (70,).
+
+    1 is as drawn, 0 keeps the portrait's own pose or face.
+
+    Raises:
+        ValueError: a scale is negative.
+    """
+    for name, value in (("head scale", head), ("expression scale", expression)):
+        if not value >= 0:
+            raise ValueError(f"{name} is {value}; allowed: >= 0")
+    scale = torch.full((COEFFICIENT_DIM,), float(head), device=motion.device)
+    scale[MOTION_EXP] = float(expression)
+    return reference + scale * (motion - reference)
+
+
+def eventful(motion, count):
+    r"""`count` frames of motion (L, 70) that differ most, in order: int64 (min(count, L),).
+
+    The first frame, then always the one that is farthest from all that were chosen, in units of
+    what the eye sees: 0.05 rad of a turn, 0.2 of an expression, 0.1 of a shift.
+    """
+    unit = torch.full((COEFFICIENT_DIM,), 0.2, device=motion.device)
+    unit[MOTION_ANGLE], unit[MOTION_TRANS] = 0.05, 0.1
+    seen = motion / unit  # (L, 70)
+    chosen, apart = [0], (seen - seen[0]).norm(dim=1)  # (L,)
+    apart[0] = -1
+    while len(chosen) < min(count, len(motion)):
+        chosen.append(int(apart.argmax()))
+        apart = torch.minimum(apart, (seen - seen[chosen[-1]]).norm(dim=1))
+        apart[chosen] = -1
+    return torch.tensor(sorted(chosen))
 
 
 def one_hot(attitudes):

@@ -20,7 +20,6 @@ from mfr.motion.condition import Condition
 from mfr.motion.model import one_hot
 from mfr.sound.features import acoustic_features
 
-
 ON_DEVICE = 4 << 30  # bytes up to which a set of frames or motion is kept on the device
 
 

@@ -1,4 +1,4 @@
-r"""How much of a change is shown: lids, mouth, brows and turns of people whom no renderer has seen.
+r"""How much of a change is shown: lids, mouth, brows and turns of people never seen before.
 
     python -m tests.benchmarks.bench_expressions --renderer "ours=mfr/weights/renderer.pt" --people 32
 

@@ -1,4 +1,4 @@
-r"""Real and synthetic listeners in one picture: how their heads move by frequency, and their tracks.
+r"""Real and synthetic listeners in one picture: head motion by frequency, and their tracks.
 
     python -m tests.benchmarks.figures_liveliness --real vico/videos/*.listener.mp4 --out lively.png
 

@@ -1,4 +1,4 @@
-r"""Oracles: counts over many poses with bands from the binomial, the way between two poses by hand."""
+r"""Oracles: counts over many poses in binomial bands, the way between two poses by hand."""
 
 import numpy as np
 import pytest

@@ -249,7 +249,7 @@ def test_coefficients_refuse_other_shapes():
 
 
 def test_faces_at_rest_rarely_mimic_an_expression(model):
-    """On the landmarks of 200 people: brows and corners of the mouth, beside shapes drawn freely."""
+    """Brows and mouth corners, on the landmarks of 200 people, beside shapes drawn freely."""
 
     def signs(identities, waves):
         rows = torch.zeros(len(identities), 257)

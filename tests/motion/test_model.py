@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from mfr.config import MotionConfig, preset
 from mfr.motion.condition import Condition
-from mfr.motion.model import MotionModel, one_hot
+from mfr.motion.model import MotionModel, eventful, one_hot, scale_motion
 from mfr.motion.samplers import spaced_steps
 
 SMALL = MotionConfig(
@@ -190,3 +190,30 @@ def test_motion_cannot_be_relative_to_nothing():
         preset("motion", reference=False)
     with pytest.raises(ValueError, match="from_portrait .* allowed: with reference"):
         preset("motion", reference=False, relative=False)
+
+
+def test_scales_move_head_and_face_from_the_portrait_each_by_its_own(generator):
+    motion, reference = torch.randn(2, 7, 70, generator=generator), torch.arange(70.0)
+    moved = scale_motion(motion, reference, head=0.5, expression=2.0)
+    for column in (0, 2, 67, 69):
+        expected = reference[column] + (motion[..., column] - reference[column]) / 2
+        torch.testing.assert_close(moved[..., column], expected)
+    for column in (3, 66):
+        expected = reference[column] + 2 * (motion[..., column] - reference[column])
+        torch.testing.assert_close(moved[..., column], expected)
+    torch.testing.assert_close(scale_motion(motion, reference), motion)
+    still = scale_motion(motion, reference, 0, 0)
+    assert torch.equal(still, reference.expand_as(motion))
+    with pytest.raises(ValueError, match="head scale is -1; allowed: >= 0"):
+        scale_motion(motion, reference, -1)
+
+
+def test_eventful_moments_are_those_in_which_something_happens():
+    motion = torch.zeros(53, 70)
+    motion[11:14, 8] = 1.0  # a blink
+    motion[30:33, 0] = 0.2  # a nod
+    motion[40:44, 4] = 0.5  # a smile
+    moments = eventful(motion, 4).tolist()
+    assert moments[0] == 0 and 11 <= moments[1] < 14 and 30 <= moments[2] < 33
+    assert 40 <= moments[3] < 44
+    assert eventful(motion[:3], 8).tolist() == [0, 1, 2]

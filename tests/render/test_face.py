@@ -1,4 +1,4 @@
-r"""Oracles: the coefficient module's camera for where things must be seen, closed forms of one cell."""
+r"""Oracles: the camera for where things must be seen, closed forms of one cell."""
 
 import math
 

@@ -1,4 +1,4 @@
-r"""How a listener answers: a state of the face that lasts, and events on it, by attitude and person.
+r"""How a listener answers: a lasting state of the face, and events on it, by attitude and person.
 
 Two tables hold every density. STATES: what an attitude does to a face for as long as it lasts. It
 comes after a latency from the clip's start, waxes and wanes, and after each of the speaker's

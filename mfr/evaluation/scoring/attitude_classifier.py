@@ -32,7 +32,7 @@ class AttitudeNet(nn.Module):
         self.last = nn.Linear(2 * width, len(ATTITUDES))
 
     def forward(self, motion, reference, generator=None):
-        r"""Scores (B, 3), in the order of ATTITUDES, of raw motion (B, L, 70) and portraits (B, 70)."""
+        r"""Scores (B, 3), by ATTITUDES, of raw motion (B, L, 70) and portraits (B, 70)."""
         x = (motion - reference[:, None]) / self.std  # (B, L, 70)
         x = torch.relu(self.first(x.transpose(1, 2)))  # (B, width, L / 3)
         x = torch.relu(self.second(x))
