@@ -665,13 +665,13 @@ MUTANTS = {
                 "test_velocity_of_x_0_and_noise_is_the_noise_again",
             ),
             (
-                "return eps_null + self.guidance * (self.eps_model(x_t, t, given) - eps_null)",
-                "return self.guidance * self.eps_model(x_t, t, given) - eps_null",
+                "return eps_null + self.guidance * (eps_cond - eps_null)",
+                "return self.guidance * eps_cond - eps_null",
                 "test_guidance_extrapolates_from_no_attitude",
             ),
             (
-                "dropped = cond._replace(attitude=torch.zeros_like(cond.attitude))",
-                "dropped = cond",
+                "torch.cat([cond.attitude, torch.zeros_like(cond.attitude)])",
+                "torch.cat([cond.attitude, cond.attitude])",
                 "test_guidance_extrapolates_from_no_attitude",
             ),
             (
@@ -1029,6 +1029,21 @@ MUTANTS = {
     "mfr/motion/model.py": (
         "tests/motion/test_model.py",
         [
+            (
+                "scale[MOTION_EXP] = float(expression)",
+                "scale[MOTION_EXP] = float(head)",
+                "test_scales_move_head_and_face_from_the_portrait_each_by_its_own",
+            ),
+            (
+                "return reference + scale * (motion - reference)",
+                "return scale * motion",
+                "test_scales_move_head_and_face_from_the_portrait_each_by_its_own",
+            ),
+            (
+                "apart = torch.minimum(apart,",
+                "apart = torch.maximum(apart,",
+                "test_eventful_moments_are_those_in_which_something_happens",
+            ),
             (
                 "origin = [x[:1] if self.config.relative else 0 for x in data.listener]",
                 "origin = [x[1:2] if self.config.relative else 0 for x in data.listener]",
@@ -1845,8 +1860,8 @@ MUTANTS = {
                 "test_camera_without_sound_and_microphone_without_camera",
             ),
             (
-                "scale[MOTION_EXP] = float(self.expression)",
-                "pass",
+                "self._reference, self.head, self.expression)",
+                "self._reference, self.head, self.head)",
                 "test_head_and_expression_scale_the_motion",
             ),
             (

@@ -1,6 +1,7 @@
 r"""How much of a change is shown: lids, mouth, brows and turns of people never seen before.
 
-    python -m tests.benchmarks.bench_expressions --renderer "ours=mfr/weights/renderer.pt" --people 32
+    python -m tests.benchmarks.bench_expressions --people 32 \
+        --renderer "ours=mfr/weights/renderer.pt"
 
 People of a world of their own are drawn by the rasterizer at rest and in ten views. A renderer gets
 the rest as portrait and the true coefficients. The share of a change that it shows is
