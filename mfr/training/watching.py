@@ -133,7 +133,7 @@ def draw_loss(path, title, entries, expected=()):
         points = [(entry["step"], entry[name]) for entry in entries if name in entry]
         axes.plot(*zip(*points), marker=".", label=label)
     values = [entry["held_out"] for entry in (*entries, *expected)]
-    if min(values) > 0:
+    if 0 < 10 * min(values) < max(values):
         axes.set_yscale("log")
     axes.set(title=title, xlabel="steps", ylabel="loss")
     axes.grid(alpha=0.3, which="both")
