@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from mfr.config import RendererConfig
-from mfr.face.camera import project
+from mfr.face.camera import project, sample
 from mfr.render.face import EYES, FACE, MOUTH, closeup, cover, fading, shift_to_flow
-from mfr.render.head import CENTRE, RADII, Chart, chart_place, chart_points, sample
+from mfr.render.head import CENTRE, RADII, Chart, chart_place, chart_points
 from mfr.render.renderer import Renderer
 
 SHIFT, COLOUR, SHARE = (slice(0, 8), slice(8, 20), slice(20, 24))  # of the last layer's channels
