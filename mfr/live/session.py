@@ -30,6 +30,20 @@ PATIENCE = 3  # frames that sound and pictures wait for each other [frames]: 100
 WAITING = 18_000  # frames that may wait to be taken [frames]: ten minutes of 70 numbers each
 SOUND_RATE = 16_000  # [Hz]
 
+# what is said, once
+LOST = {
+    "sound": "some sound was lost: silence takes its place",
+    "pictures": "some pictures were lost: the one before takes their place",
+}
+LATE = {
+    "sound": "some sound came twice or too late: it is left out",
+    "pictures": "some pictures came twice or too late: they are left out",
+}
+MISSING = {
+    "sound": "no sound comes: the listener answers the pictures alone",
+    "pictures": "no pictures come: the listener answers the sound alone",
+}
+
 
 class LiveFrame(NamedTuple):
     r"""One frame of the listener."""
@@ -214,9 +228,9 @@ class Live:
             line.take(part, at)
         what = "sound" if line is self._sound else "pictures"
         if line.lost > lost and not self._missing[what]:
-            self._tell(f"some {what} were lost: silence or the last picture takes their place")
+            self._tell(LOST[what])
         if line.late > late:
-            self._tell(f"some {what} came twice or too late: they are left out")
+            self._tell(LATE[what])
 
     def _tell(self, sentence):
         """Say it, once."""
@@ -239,11 +253,7 @@ class Live:
         if other.frames < end + (0 if self._missing[late] else PATIENCE):
             return False
         self._missing[late] = True
-        self._tell(
-            "no pictures come: the listener answers the sound alone"
-            if late == "pictures"
-            else "no sound comes: the listener answers the pictures alone"
-        )
+        self._tell(MISSING[late])
         self._fill(end)
         return True
 
