@@ -43,9 +43,8 @@ def main(arguments=None):
     try:
         server.serve_forever()
     except KeyboardInterrupt:
+        server.end()
         print("\nended", flush=True)
-    finally:
-        server.server_close()
 
 
 def people():
