@@ -665,13 +665,13 @@ MUTANTS = {
                 "test_velocity_of_x_0_and_noise_is_the_noise_again",
             ),
             (
-                "return eps_null + self.guidance * (self.eps_model(x_t, t, given) - eps_null)",
-                "return self.guidance * self.eps_model(x_t, t, given) - eps_null",
+                "return eps_null + self.guidance * (eps_cond - eps_null)",
+                "return eps_cond + self.guidance * (eps_cond - eps_null)",
                 "test_guidance_extrapolates_from_no_attitude",
             ),
             (
-                "dropped = cond._replace(attitude=torch.zeros_like(cond.attitude))",
-                "dropped = cond",
+                "torch.cat([cond.attitude, torch.zeros_like(cond.attitude)])",
+                "torch.cat([cond.attitude, cond.attitude])",
                 "test_guidance_extrapolates_from_no_attitude",
             ),
             (
@@ -1845,8 +1845,8 @@ MUTANTS = {
                 "test_camera_without_sound_and_microphone_without_camera",
             ),
             (
-                "scale[MOTION_EXP] = float(self.expression)",
-                "pass",
+                "self._reference, self.head, self.expression)",
+                "self._reference, self.head, self.head)",
                 "test_head_and_expression_scale_the_motion",
             ),
             (

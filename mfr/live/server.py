@@ -281,7 +281,7 @@ class Conversation:
         """One's own photo as the listener."""
         self._stop()
         picture, system = decoded(content), self.server.system
-        if getattr(system, "finder", None) is None:
+        if system.finder is None:
             picture = middle_square(picture)
         self.portrait = system.look(picture)
         self._tell(looked=True, unfamiliar=round(self.portrait.unfamiliar, 2))

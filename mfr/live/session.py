@@ -60,17 +60,12 @@ class Live:
     who holds still. Times are the sender's; without them each chunk follows the one before.
 
     Args:
-        system: pipeline.System.
-        portrait: pipeline.Portrait.
         attitude: positive | neutral | negative; may be set again at any time.
-        fps: of the camera [1/s].
-        sample_rate: of the sound [Hz].
+        fps, sample_rate: of the camera [1/s], of the sound [Hz].
         seed: the same seed and input give the same frames.
-        stride: frames that are waited for [frames].
-        steps: DDIM steps a window.
+        stride, steps: frames that are waited for [frames]; DDIM steps a window.
         guidance: weight of the attitude; None takes the checkpoint's, 1 is none.
-        framing: picture -> the face's square, uint8 (256, 256, 3); None finds the
-            face, or takes the middle where the system has no finder.
+        framing: picture -> the face's square, uint8 (256, 256, 3); None finds the face.
         say: function of a sentence, called once for each kind of trouble; None warns.
 
     Raises:
@@ -125,6 +120,7 @@ class Live:
 
     @attitude.setter
     def attitude(self, name):
+        r"""Refuses other names with a ValueError."""
         if name not in ATTITUDES:
             allowed = ", ".join(ATTITUDES)
             raise ValueError(f"attitude {name!r} is unknown; allowed: {allowed}")
@@ -297,8 +293,9 @@ class Live:
 
 
 def _framing(system):
-    net = getattr(system, "finder", None)
-    return middle_square if net is None else HeadSquare(net, system.reconstruction)
+    if system.finder is None:
+        return middle_square
+    return HeadSquare(system.finder, system.reconstruction)
 
 
 def _times(frames, at, fps):

@@ -1,23 +1,13 @@
 r"""The square around the speaker. Oracle: a finder that knows where a drawn face is."""
 
-import sys
 import types
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 
-import mfr.face
+from mfr.face.finder import Face
 from mfr.live import framing
 from mfr.live.framing import EVERY, HeadSquare, middle_square
-
-
-class Face(NamedTuple):
-    x: float
-    y: float
-    side: float
-    tilt: float = 0.0
-    score: float = 1.0
 
 
 @pytest.fixture
@@ -35,8 +25,7 @@ def finder(monkeypatch):
 
     fake.find, fake.look_again = find, look_again
     fake.refine = lambda net, picture, face: face._replace(y=face.y - 0.1 * face.side)
-    monkeypatch.setitem(sys.modules, "mfr.face.finder", fake)
-    monkeypatch.setattr(mfr.face, "finder", fake, raising=False)
+    monkeypatch.setattr(framing, "finder", fake)
     return fake
 
 
