@@ -120,7 +120,11 @@ class Live:
 
     @attitude.setter
     def attitude(self, name):
-        r"""Refuses other names with a ValueError."""
+        r"""From the next stride on.
+
+        Raises:
+            ValueError: the name is another.
+        """
         if name not in ATTITUDES:
             allowed = ", ".join(ATTITUDES)
             raise ValueError(f"attitude {name!r} is unknown; allowed: {allowed}")

@@ -21,8 +21,7 @@ class ResponseStream:
 
     Ours: the paper is offline. Whenever `stride` new speaker frames are there, the window that
     ends with them is drawn, by DDIM without noise of its own: the response is a function of the
-    frames' noise and of what is heard. No look-ahead: a response waits for at most `stride` frames
-    (6 at 30 fps: 200 ms) and the computation.
+    frames' noise and of what is heard. A response waits for at most `stride` frames, 200 ms at 6.
 
     Args:
         eps_model: a predictor for windows, with prepare(cond).
