@@ -666,7 +666,7 @@ MUTANTS = {
             ),
             (
                 "return eps_null + self.guidance * (eps_cond - eps_null)",
-                "return self.guidance * eps_cond - eps_null",
+                "return eps_cond + self.guidance * (eps_cond - eps_null)",
                 "test_guidance_extrapolates_from_no_attitude",
             ),
             (

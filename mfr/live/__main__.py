@@ -26,6 +26,9 @@ def main(arguments=None):
 
     Args:
         arguments: list of words, or None for the command line's own.
+
+    Raises:
+        ValueError: an option or a file is not what it should be.
     """
     options = parser().parse_args(arguments)
     warnings.formatwarning = lambda message, *_: f"warning   {message}\n"
@@ -43,9 +46,8 @@ def main(arguments=None):
     try:
         server.serve_forever()
     except KeyboardInterrupt:
+        server.end()
         print("\nended", flush=True)
-    finally:
-        server.server_close()
 
 
 def people():

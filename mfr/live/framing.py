@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from mfr.config import IMAGE_SIZE
+from mfr.face import finder
 
 SIZE = (IMAGE_SIZE, IMAGE_SIZE)
 EVERY = 10  # pictures from one look for the face to the next: three a second
@@ -55,8 +56,6 @@ class HeadSquare:
 
     def _look(self, picture):
         """Where is the face, and does the square still fit it?"""
-        from mfr.face import finder
-
         if self.face is not None:
             self.face = finder.look_again(self.net, picture, self.face)
             if self.face.score < finder.FIRST:

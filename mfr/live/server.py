@@ -52,11 +52,18 @@ class Server(ThreadingHTTPServer):
         self.system, self.people, self.options = system, people, options
         self.token = os.urandom(16).hex()
         self.one = threading.Lock()  # held by the tab that is answered
+        self.conversation = None  # that tab's
 
     @property
     def address(self):
         r"""What to open in a browser."""
         return f"http://127.0.0.1:{self.server_port}/{self.token}/"
+
+    def end(self):
+        r"""Stop answering, also in the middle of a conversation."""
+        if self.conversation is not None:
+            self.conversation.end()
+        self.server_close()
 
     def handle_error(self, request, client_address):
         r"""A browser that goes away in the middle of an answer is nothing to report."""
@@ -170,8 +177,10 @@ class Handler(BaseHTTPRequestHandler):
             socket.close(FULL)
             return
         try:
-            Conversation(self.server, socket).run()
+            self.server.conversation = Conversation(self.server, socket)
+            self.server.conversation.run()
         finally:
+            self.server.conversation = None
             self.server.one.release()
 
 
@@ -198,6 +207,11 @@ class Conversation:
         finally:
             self._stop()
             self.socket.close()
+
+    def end(self):
+        r"""Say good-bye and stop, from another thread."""
+        self.socket.close()
+        self._stop()
 
     def _tell(self, **words):
         return self.socket.send(json.dumps(words))
@@ -267,7 +281,7 @@ class Conversation:
         """One's own photo as the listener."""
         self._stop()
         picture, system = decoded(content), self.server.system
-        if getattr(system, "finder", None) is None:
+        if system.finder is None:
             picture = middle_square(picture)
         self.portrait = system.look(picture)
         self._tell(looked=True, unfamiliar=round(self.portrait.unfamiliar, 2))
@@ -290,10 +304,10 @@ class Conversation:
             self._tell(error=" ".join(str(error).split()))
 
     def _stop(self):
-        if self.paced is not None:
-            self.paced.close()
-            self.thread.join(timeout=10)
-            self.paced = self.thread = None
+        paced, thread, self.paced = self.paced, self.thread, None
+        if paced is not None:
+            paced.close()
+            thread.join(timeout=10)
 
 
 def jpeg(pixels):

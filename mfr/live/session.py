@@ -30,6 +30,20 @@ PATIENCE = 3  # frames that sound and pictures wait for each other [frames]: 100
 WAITING = 18_000  # frames that may wait to be taken [frames]: ten minutes of 70 numbers each
 SOUND_RATE = 16_000  # [Hz]
 
+# what is said, once
+LOST = {
+    "sound": "some sound was lost: silence takes its place",
+    "pictures": "some pictures were lost: the one before takes their place",
+}
+LATE = {
+    "sound": "some sound came twice or too late: it is left out",
+    "pictures": "some pictures came twice or too late: they are left out",
+}
+MISSING = {
+    "sound": "no sound comes: the listener answers the pictures alone",
+    "pictures": "no pictures come: the listener answers the sound alone",
+}
+
 
 class LiveFrame(NamedTuple):
     r"""One frame of the listener."""
@@ -46,17 +60,12 @@ class Live:
     who holds still. Times are the sender's; without them each chunk follows the one before.
 
     Args:
-        system: pipeline.System.
-        portrait: pipeline.Portrait.
         attitude: positive | neutral | negative; may be set again at any time.
-        fps: of the camera [1/s].
-        sample_rate: of the sound [Hz].
+        fps, sample_rate: of the camera [1/s], of the sound [Hz].
         seed: the same seed and input give the same frames.
-        stride: frames that are waited for [frames].
-        steps: DDIM steps a window.
+        stride, steps: frames that are waited for [frames]; DDIM steps a window.
         guidance: weight of the attitude; None takes the checkpoint's, 1 is none.
-        framing: picture -> the face's square, uint8 (256, 256, 3); None finds the
-            face, or takes the middle where the system has no finder.
+        framing: picture -> the face's square, uint8 (256, 256, 3); None finds the face.
         say: function of a sentence, called once for each kind of trouble; None warns.
 
     Raises:
@@ -111,6 +120,11 @@ class Live:
 
     @attitude.setter
     def attitude(self, name):
+        r"""From the next stride on.
+
+        Raises:
+            ValueError: the name is another.
+        """
         if name not in ATTITUDES:
             allowed = ", ".join(ATTITUDES)
             raise ValueError(f"attitude {name!r} is unknown; allowed: {allowed}")
@@ -214,9 +228,9 @@ class Live:
             line.take(part, at)
         what = "sound" if line is self._sound else "pictures"
         if line.lost > lost and not self._missing[what]:
-            self._tell(f"some {what} were lost: silence or the last picture takes their place")
+            self._tell(LOST[what])
         if line.late > late:
-            self._tell(f"some {what} came twice or too late: they are left out")
+            self._tell(LATE[what])
 
     def _tell(self, sentence):
         """Say it, once."""
@@ -239,11 +253,7 @@ class Live:
         if other.frames < end + (0 if self._missing[late] else PATIENCE):
             return False
         self._missing[late] = True
-        self._tell(
-            "no pictures come: the listener answers the sound alone"
-            if late == "pictures"
-            else "no sound comes: the listener answers the pictures alone"
-        )
+        self._tell(MISSING[late])
         self._fill(end)
         return True
 
@@ -287,8 +297,9 @@ class Live:
 
 
 def _framing(system):
-    net = getattr(system, "finder", None)
-    return middle_square if net is None else HeadSquare(net, system.reconstruction)
+    if system.finder is None:
+        return middle_square
+    return HeadSquare(system.finder, system.reconstruction)
 
 
 def _times(frames, at, fps):

@@ -21,9 +21,7 @@ class ResponseStream:
 
     Ours: the paper is offline. Whenever `stride` new speaker frames are there, the window that
     ends with them is drawn, by DDIM without noise of its own: the response is a function of the
-    frames' noise and of what is heard. What differs from the frames that were given out is let go
-    of smoothly. No look-ahead: a response waits for at most `stride` frames (6 at 30 fps: 200 ms)
-    and the computation.
+    frames' noise and of what is heard. A response waits for at most `stride` frames, 200 ms at 6.
 
     Args:
         eps_model: a predictor for windows, with prepare(cond).
@@ -33,8 +31,7 @@ class ResponseStream:
         guidance: weight of the attitude (see Guided), >= 0; 1 is none.
         past: P of the predictor, frames of the speaker before the window.
         first: (1, 70) normalised coefficients that the first frame is held at, or None.
-        order: of the walk, 1 or 2.
-        spacing: of its steps (see spaced_steps).
+        order, spacing: of the walk, 1 or 2; of its steps (see spaced_steps).
 
     Raises:
         ValueError: the stride or the guidance is not allowed.
@@ -75,6 +72,7 @@ class ResponseStream:
 
     @attitude.setter
     def attitude(self, row):
+        r"""For the windows that are still to come."""
         self.listener["attitude"] = row
 
     def push(self, audio, speaker, again=0):

@@ -9,6 +9,7 @@ from mfr.face.identity import IdentityNet
 from mfr.face.reconstruction import ReconstructionNet
 from mfr.motion.model import MotionModel
 from mfr.render.renderer import Renderer, window_coefficients
+from mfr.training import checkpoint
 
 
 class Unrendered(pipeline.System):
@@ -35,19 +36,36 @@ def unrendered(system):
     return Unrendered(*parts, system.device)
 
 
+SMALL = {
+    "motion": (MotionModel, {"width": 16, "layers": 1, "heads": 2, "feedforward": 16}),
+    "identity": (IdentityNet, {"width": 8}),
+    "reconstruction": (ReconstructionNet, {"width": 8}),
+    "renderer": (Renderer, {"width": 16, "descriptor_dim": 16, "window": 5}),
+}
+
+
 @pytest.fixture(scope="session")
 def system():
     torch.manual_seed(0)
-    small = {"width": 16, "layers": 1, "heads": 2, "feedforward": 16}
-    motion = MotionModel(config.preset("motion", **small))
-    torch.nn.init.normal_(motion.network.out.weight, std=0.1)
-    motion.listener.std.fill_(0.02)
-    reconstruction = ReconstructionNet(config.preset("reconstruction", width=8))
-    reconstruction.std.fill_(0.01)
-    renderer = Renderer(config.preset("renderer", width=16, descriptor_dim=16, window=5))
-    identity = IdentityNet(config.preset("identity", width=8))
-    nets = [net.eval() for net in (motion, identity, reconstruction, renderer)]
-    return pipeline.System(*nets, torch.device("cpu"))
+    nets = {
+        stage: network(config.preset(stage, **changes)).eval()
+        for stage, (network, changes) in SMALL.items()
+    }
+    torch.nn.init.normal_(nets["motion"].network.out.weight, std=0.1)
+    nets["motion"].listener.std.fill_(0.02)
+    nets["reconstruction"].std.fill_(0.01)
+    return pipeline.System(**nets, device=torch.device("cpu"))
+
+
+@pytest.fixture(scope="session")
+def weights(system, tmp_path_factory):
+    r"""The system as train_mfr.py would leave it."""
+    folder = tmp_path_factory.mktemp("weights")
+    for stage, (_, changes) in SMALL.items():
+        network = getattr(system, stage)
+        settings = config.preset(stage, **changes)
+        checkpoint.save(folder / f"{stage}.pt", stage, settings, network.state_dict())
+    return folder
 
 
 @pytest.fixture(scope="session")
