@@ -1,6 +1,6 @@
 r"""Where a chapter is in the paper's Fig. 2: one small picture for the head of each.
 
-    python -m tutorials.where       draws figures/where_NN.png for every chapter
+python -m tutorials.where       draws figures/where_NN.png for every chapter
 """
 
 import io
