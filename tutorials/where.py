@@ -52,9 +52,9 @@ CHAPTERS = {
     "07": ("fam", "attitude", "identity", "features", "face"),
     "08": ("clips",),
     "09": ("motion", "renderer", "out", "picture"),
-    "10": ("sound", "video", "picture", "attitude", "motion", "out"),
-    "11": ("loss", "fam", "forward"),
-    "12": ("motion", "out"),
+    "00": ("sound", "video", "picture", "attitude", "fam", "chain", "motion", "renderer", "out"),
+    "10": ("loss", "fam", "forward"),
+    "11": ("motion", "out"),
 }
 
 
