@@ -243,8 +243,8 @@ def test_changed_library_line_breaks_the_quotation(toy):
 
 
 def test_slow_chapter_is_found(toy):
-    run = execute(toy())._replace(seconds=20.6)
-    assert check_printed(toy(), run) == ["01_halves.md:1: takes 21 s of CPU; 20 are allowed"]
+    run = execute(toy())._replace(seconds=30.6)
+    assert check_printed(toy(), run) == ["01_halves.md:1: takes 31 s of CPU; 30 are allowed"]
 
 
 def test_output_without_a_last_newline_is_compared_too(toy):
