@@ -55,6 +55,7 @@ CHAPTERS = {
     "00": ("sound", "video", "picture", "attitude", "fam", "chain", "motion", "renderer", "out"),
     "10": ("loss", "fam", "forward"),
     "11": ("motion", "out"),
+    "12": ("sound", "video", "picture", "attitude", "out"),
 }
 
 
