@@ -45,7 +45,7 @@ def test_exercise_names_a_heading_and_a_file_that_judges_it(exercise):
 
 def test_every_chapter_of_the_paper_has_an_exercise():
     chapters = {exercise.chapter[:2] for exercise in EXERCISES.values()}
-    assert chapters >= {f"0{n}" for n in range(1, 10)}
+    assert chapters >= {f"{n:02}" for n in range(1, 10)} | {"11"}
 
 
 @pytest.mark.parametrize("exercise", EXERCISES.values(), ids=list(EXERCISES))
@@ -75,7 +75,7 @@ def test_command_writes_once_and_lists(tmp_path, monkeypatch, capsys):
     assert all(name in capsys.readouterr().out + name for name in EXERCISES)
     with pytest.raises(SystemExit):
         command.main(["17"])
-    assert "there is no exercise 17; there are: 00, 01" in capsys.readouterr().err
+    assert "there is no exercise 17; there are: 01, 02" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,16 @@ Oracles: the chapters themselves (every printed line, quotation, link, figure), 
 chapter made in a temporary repository, which passes and is then broken in one place at a time.
 """
 
+import contextlib
+import io
+import json
 import re
 import sys
+import types
 
 import pytest
 
+from tutorials import notebook
 from tutorials import run as command
 from tutorials.page import check_references, headings, quotation, read_blocks
 from tutorials.run import ROOT, chapters, check, check_printed, execute, updated
@@ -63,6 +68,8 @@ print({0} * x)
 CHAPTER = (
     """# 1. Halves
 
+![Where we are](figures/where_01.png)
+
 ## You will need
 
 Nothing.
@@ -110,6 +117,10 @@ python -m tutorials.run 01
 
 Halves.
 
+## What to try next
+
+Thirds.
+
 ## Exercises
 
 """
@@ -129,6 +140,7 @@ def toy(tmp_path):
         "mfr/toy.py": LIBRARY,
         "tests/test_toy.py": "def test_half_is_half():\n    assert True\n",
         "tutorials/figures/01_half.png": "a picture",
+        "tutorials/figures/where_01.png": "a picture",
     }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
@@ -147,7 +159,7 @@ def test_good_chapter_has_no_problem(toy):
 
 
 BROKEN = [
-    ("a printed number", "half 1.5", "half 1.4", r":21: the block prints 'half 1.5'.*'half 1.4'"),
+    ("a printed number", "half 1.5", "half 1.4", r":23: the block prints 'half 1.5'.*'half 1.4'"),
     ("a printed line too many", "half 1.5\n", "half 1.5\nand\n", r"prints '\(end\)'.*shows 'and'"),
     ("a printed line too few", "half 1.5\n", "", r"prints 'half 1.5', the page shows '\(end\)'"),
     ("an answer's number", "\n6\n", "\n7\n", r"prints '6', the page shows '7'"),
@@ -161,7 +173,7 @@ BROKEN = [
         "a quoted line",
         "return x * HALF",
         "return x / 2",
-        r":28: .*half reads .*HALF.* quotes .*/ 2",
+        r":30: .*half reads .*HALF.* quotes .*/ 2",
     ),
     (
         "a quoted name",
@@ -203,6 +215,8 @@ BROKEN = [
     ("a figure of another chapter", "figures/01_half", "figures/02_half", "should begin with 01_"),
     ("an answer that is not folded", "<details>\n<summary>Answer</summary>\n", "", "has 2 folded"),
     ("an answer that prints nothing", "print(5 * x)", "x", "prints '(end)'"),
+    ("nowhere in Fig. 2", "![Where we are](figures/where_01.png)", "", "no picture of where we"),
+    ("nothing to try", "## What to try next", "## Rest", "no section '## What to try next'"),
     ("no link to tests", "[`test_half_is_half`](../tests/test_toy.py)", "", "no link to its tests"),
 ]
 
@@ -219,7 +233,7 @@ def test_renamed_library_function_breaks_the_chapter(toy):
     library = page.parents[1] / "mfr" / "toy.py"
     library.write_text(LIBRARY.replace("def half", "def halve"))
     problems = "\n".join(check(page, execute(page)))
-    assert ":9: toy.py has no Scale.half" in problems and ":24: toy.py has no" in problems
+    assert ":11: toy.py has no Scale.half" in problems and ":26: toy.py has no" in problems
 
 
 def test_changed_library_line_breaks_the_quotation(toy):
@@ -229,8 +243,8 @@ def test_changed_library_line_breaks_the_quotation(toy):
 
 
 def test_slow_chapter_is_found(toy):
-    run = execute(toy())._replace(seconds=20.6)
-    assert check_printed(toy(), run) == ["01_halves.md:1: takes 21 s of CPU; 20 are allowed"]
+    run = execute(toy())._replace(seconds=30.6)
+    assert check_printed(toy(), run) == ["01_halves.md:1: takes 31 s of CPU; 30 are allowed"]
 
 
 def test_output_without_a_last_newline_is_compared_too(toy):
@@ -243,7 +257,7 @@ def test_traceback_names_the_line_of_the_page(toy):
     with pytest.raises(ZeroDivisionError) as caught:
         execute(page)
     last = caught.traceback[-1]
-    assert (str(last.path), last.lineno + 1) == (str(page), 14)
+    assert (str(last.path), last.lineno + 1) == (str(page), 16)
     assert "x = 1 / 0" in page.read_text().splitlines()[last.lineno]
 
 
@@ -334,7 +348,7 @@ def test_command_rewrites_figures_and_reports(toy, monkeypatch, capsys):
     assert re.search(r"01_halves.md +5 blocks 1 figures +\d.\d s  ok", capsys.readouterr().out)
     toy("x = 3", "x = 1 / 0")
     assert command.main([]) == 1
-    assert "line 14" in capsys.readouterr().err
+    assert "line 16" in capsys.readouterr().err
 
 
 def test_command_names_the_chapters_it_has(toy, monkeypatch, capsys):
@@ -342,3 +356,70 @@ def test_command_names_the_chapters_it_has(toy, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         command.main(["07"])
     assert "there is no chapter 07; there are: 01_halves.md" in capsys.readouterr().err
+
+
+def cells(page):
+    return notebook.notebook(page, execute(page))["cells"]
+
+
+def test_notebook_holds_prose_code_outputs_and_figures(toy):
+    found = cells(toy())
+    code = ["".join(cell["source"]) for cell in found if cell["cell_type"] == "code"]
+    blocks = [block.body.rstrip("\n") for block in read_blocks(toy()) if block.runs]
+    assert code == [notebook.SETUP.rstrip("\n"), *blocks]
+    outputs = [output for cell in found for output in cell.get("outputs", [])]
+    text = ["".join(o["text"]) for o in outputs if o["output_type"] == "stream"]
+    assert text == ["3\nhalf 1.5\n", "6\n", "9\n", "15\n"]
+    assert sum("image/png" in o.get("data", {}) for o in outputs) == 1
+    prose = "\n".join("".join(c["source"]) for c in found if c["cell_type"] == "markdown")
+    assert "attachment:where_01.png" in prose and "figures/" not in prose
+    assert "return x * HALF" in prose and "half 1.5" not in prose  # outputs are in their cells
+    assert len({cell["id"] for cell in found}) == len(found)
+
+
+def test_notebook_runs_from_its_cells_and_says_what_it_holds(tmp_path, monkeypatch):
+    page = next(page for page in chapters() if page.name.startswith("03"))
+    written = json.loads(json.dumps(notebook.notebook(page, execute(page))))
+    monkeypatch.chdir(page.parent)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    module = types.ModuleType("cells")
+    monkeypatch.setitem(sys.modules, "cells", module)
+    for cell in written["cells"]:
+        if cell["cell_type"] == "code":
+            out = io.StringIO()
+            with contextlib.redirect_stdout(out):
+                exec("".join(cell["source"]), module.__dict__)
+            said = [o["text"] for o in cell["outputs"] if o["output_type"] == "stream"]
+            assert out.getvalue() == "".join("".join(text) for text in said)
+
+
+def test_command_writes_a_notebook(toy, monkeypatch, capsys):
+    monkeypatch.setattr(command, "chapters", lambda: [toy()])
+    assert command.main(["--notebook"]) == 0
+    assert json.loads(toy().with_suffix(".ipynb").read_text())["nbformat"] == 4
+    assert "01_halves.ipynb" in capsys.readouterr().out
+
+
+def test_every_sentence_of_section_3_2_stands_beside_a_line_of_the_module():
+    page = next(page for page in chapters() if page.name.startswith("07"))
+    rows = re.findall(r"^\| (.+?) \| `(.+?)` \| (.*?) ?\|$", page.read_text(), re.M)
+    source = (ROOT / "mfr/motion/fam.py").read_text()
+    choices = (ROOT / "tutorials/00_paper_map.md").read_text()
+    assert len(rows) >= 12
+    for sentence, line, choice in rows:
+        assert line in source, sentence
+        assert not choice or f"| {choice} |" in choices, sentence
+
+
+def test_figures_are_saved_where_a_block_is_pasted(tmp_path, monkeypatch):
+    import matplotlib.pyplot as plt
+
+    from tutorials.toys import save
+
+    monkeypatch.chdir(tmp_path)
+    plt.figure()
+    save("a.png")
+    (tmp_path / "figures").mkdir()
+    save("a.png")
+    plt.close("all")
+    assert (tmp_path / "out/figures/a.png").exists() and (tmp_path / "figures/a.png").exists()

@@ -9,7 +9,15 @@ import re
 import textwrap
 from typing import NamedTuple
 
-SECTIONS = ("You will need", "You will have", "What goes wrong if", "Summary", "Exercises", "Tests")
+SECTIONS = (
+    "You will need",
+    "You will have",
+    "What goes wrong if",
+    "Summary",
+    "What to try next",
+    "Exercises",
+    "Tests",
+)
 
 
 class Block(NamedTuple):
@@ -204,6 +212,8 @@ def check_form(page):
             problems.append(f"has no section '## {section}'")
     if not re.search(r"!\[[^\]]+\]\(figures/", text):
         problems.append("shows no figure")
+    if f"](figures/where_{page.name[:2]}.png)" not in text:
+        problems.append("has no picture of where we are in Fig. 2 (python -m tutorials.where)")
     if not any(block.quoted for block in read_blocks(page)):
         problems.append("quotes no function of the library")
     folds = re.findall(r"<details>\s*<summary>Answer</summary>\n\n(.*?)\n</details>", text, re.S)

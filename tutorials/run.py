@@ -19,6 +19,7 @@ tests/test_tutorials.py; each returns a list of problems, "PAGE:LINE: what is wr
     python -m tutorials.run                 run every chapter, rewrite its figures
     python -m tutorials.run 03 05           only these
     python -m tutorials.run --update 03     also rewrite printed outputs and quotations
+    python -m tutorials.run --notebook 03   also write tutorials/03_forward_diffusion.ipynb
 """
 
 import argparse
@@ -34,6 +35,7 @@ import types
 from pathlib import Path
 from typing import NamedTuple
 
+from tutorials import notebook
 from tutorials.page import (
     check_form,
     check_quotations,
@@ -45,7 +47,7 @@ from tutorials.page import (
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "tutorials"
-SECONDS = 20  # CPU time a chapter may take
+SECONDS = 30  # CPU time a chapter may take; more on a machine that others use too
 STYLE = {  # every figure alike: 6 x 2.5 in at 110 dpi unless the block says otherwise
     "figure.figsize": (6, 2.5),
     "figure.dpi": 110,
@@ -58,8 +60,8 @@ STYLE = {  # every figure alike: 6 x 2.5 in at 110 dpi unless the block says oth
 
 
 def chapters(folder=FOLDER):
-    r"""The pages 01_..., 02_... in reading order; the paper map, 00, is no chapter."""
-    return [p for p in sorted(folder.glob("[0-9][0-9]_*.md")) if not p.name.startswith("00")]
+    r"""The pages 00_..., 01_... in reading order; the paper map is no chapter."""
+    return [p for p in sorted(folder.glob("[0-9][0-9]_*.md")) if p.name != "00_paper_map.md"]
 
 
 def _expected(page):
@@ -118,6 +120,20 @@ class Run(NamedTuple):
     printed: list
     figures: dict
     seconds: float
+    drawn: dict = {}  # line of a block -> names of the figures it drew
+
+
+def begin():
+    r"""What a notebook of a chapter needs: seeds, one thread, our figures, a folder of its own."""
+    import matplotlib
+    import numpy as np
+    import torch
+
+    torch.manual_seed(0)
+    np.random.seed(0)
+    torch.set_num_threads(1)
+    matplotlib.rcParams.update(STYLE)
+    os.chdir(tempfile.mkdtemp())
 
 
 def execute(page):
@@ -126,7 +142,7 @@ def execute(page):
     What a block raises is passed on; its traceback shows the line of the page, because each block
     is compiled below as many empty lines as stand above it.
     """
-    printed, began = [], time.process_time()
+    printed, drawn, began = [], {}, time.process_time()
     with _own_world(page) as (folder, namespace):
         for block, text in _expected(page):
             out = io.StringIO()
@@ -134,8 +150,11 @@ def execute(page):
             with contextlib.redirect_stdout(out):
                 exec(code, namespace)
             printed.append((block, text, out.getvalue()))
+            known = {name for names in drawn.values() for name in names}
+            new = {f.name for f in (folder / "figures").iterdir()} - known
+            drawn[block.start] = sorted(new)
         figures = {f.name: f.read_bytes() for f in sorted((folder / "figures").iterdir())}
-    return Run(printed, figures, time.process_time() - began)
+    return Run(printed, figures, time.process_time() - began, drawn)
 
 
 def check_printed(page, run):
@@ -204,7 +223,7 @@ def check(page, run):
     ]
 
 
-def _one(page, update):
+def _one(page, update, as_notebook):
     r"""Run one chapter for the command; the number of problems."""
     try:
         run = execute(page)
@@ -219,6 +238,8 @@ def _one(page, update):
         run = run._replace(
             printed=[(b, t, o) for (b, t), (*_, o) in zip(_expected(page), run.printed)]
         )
+    if as_notebook:
+        print(f"written  {notebook.write(page, run)}")
     problems = check(page, run)
     blocks, seconds = len(run.printed), run.seconds
     print(f"{page.name:36} {blocks:3} blocks {len(run.figures)} figures {seconds:5.1f} s", end="  ")
@@ -232,13 +253,15 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m tutorials.run", description="Run chapters.")
     parser.add_argument("chapter", nargs="*", help="03, or a page's file name; default: all")
     parser.add_argument("--update", action="store_true", help="rewrite outputs and quotations")
+    parser.add_argument("--notebook", action="store_true", help="write it as .ipynb too")
     options = parser.parse_args(arguments)
     pages = [p for p in chapters() if not options.chapter or _named(p, options.chapter)]
     for word in options.chapter:
         if not any(_named(page, [word]) for page in chapters()):
             names = ", ".join(page.name for page in chapters())
             parser.error(f"there is no chapter {word}; there are: {names}")
-    return 1 if sum(_one(page, options.update) for page in pages) else 0
+    problems = [_one(page, options.update, options.notebook) for page in pages]
+    return 1 if sum(problems) else 0
 
 
 def _named(page, words):

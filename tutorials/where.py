@@ -1,6 +1,6 @@
 r"""Where a chapter is in the paper's Fig. 2: one small picture for the head of each.
 
-    python -m tutorials.where       draws figures/where_NN.png for every chapter
+python -m tutorials.where       draws figures/where_NN.png for every chapter
 """
 
 import io
@@ -52,9 +52,10 @@ CHAPTERS = {
     "07": ("fam", "attitude", "identity", "features", "face"),
     "08": ("clips",),
     "09": ("motion", "renderer", "out", "picture"),
-    "10": ("sound", "video", "picture", "attitude", "motion", "out"),
-    "11": ("loss", "fam", "forward"),
-    "12": ("motion", "out"),
+    "00": ("sound", "video", "picture", "attitude", "fam", "chain", "motion", "renderer", "out"),
+    "10": ("loss", "fam", "forward"),
+    "11": ("motion", "out"),
+    "12": ("sound", "video", "picture", "attitude", "out"),
 }
 
 

@@ -414,7 +414,7 @@ def from_prepared(cls):
 PREDICTOR = Exercise(
     "noise_predictor",
     "mfr.motion.model:noise_predictor",
-    "07_feature_aggregation.md",
+    "07_feature_aggregation.md#the-whole-module",
     "tests/motion/test_predictor.py",
     "",
     [

@@ -228,7 +228,7 @@ def shift(*parts):
 FD = Exercise(
     "feature_distance",
     "mfr.evaluation.metrics.motion:feature_distance",
-    "00_paper_map.md",
+    "11_measuring.md#standing-still-wins",
     "tests/evaluation/test_metrics_motion.py",
     "",
     [
@@ -274,7 +274,7 @@ def numbers(*values):
 ENERGY = Exercise(
     "energy_score",
     "mfr.evaluation.metrics.motion:energy_score",
-    "00_paper_map.md",
+    "11_measuring.md#energy-score",
     "tests/evaluation/test_metrics_motion.py",
     "",
     [

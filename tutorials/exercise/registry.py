@@ -6,6 +6,6 @@ EXERCISES = {
     exercise.name: exercise
     for exercise in sorted(
         sound.EXERCISES + diffusion.EXERCISES + attention.EXERCISES + clips.EXERCISES,
-        key=lambda exercise: (exercise.chapter.startswith("00"), exercise.chapter[:2]),
+        key=lambda exercise: exercise.chapter[:2],
     )
 }
