@@ -109,9 +109,9 @@ def listen_live(system, options):
     source = (
         film.from_pipe(sys.stdin.buffer)
         if piped
-        else film.from_file(options.live, options.crop, options.sound)
+        else film.from_file(options.live, options.crop, sound_file(options))
     )
-    portrait = system.look(options.listener or DEMO / "portrait.png", options.listener_coefficients)
+    portrait = look(system, options)
     attitude = ATTITUDES[0] if options.attitude == "all" else options.attitude
     live = system.live(
         portrait,
@@ -122,6 +122,7 @@ def listen_live(system, options):
         guidance=options.guidance,
         **({} if options.steps is None else {"steps": options.steps}),
     )
+    live.head, live.expression = options.head_scale, options.expression_scale
     print(f"speaker   {'standard input' if piped else options.live}, in real time", flush=True)
     path = Path(options.out) / "live.mp4"
     print(film.told(film.perform(live, source, path)))
@@ -170,25 +171,19 @@ def meet(system, options):
     """
     demo = options.speaker is None
     video = DEMO / "speaker.mp4" if demo else options.speaker
-    picture = options.listener or DEMO / "portrait.png"
     coefficients = options.speaker_coefficients
     if demo and not options.reconstruction:
         coefficients = coefficients or DEMO / "speaker.mat"
-    sound = None if options.sound in ("none", "speaker") else options.sound
-    portrait = system.look(
-        picture,
-        options.listener_coefficients,
-        options.listener_crop,
-        options.face,
-        options.rest,
+    portrait = look(system, options)
+    speaker = system.perceive(
+        video, coefficients, sound_file(options), options.crop, options.speaker_face
     )
-    speaker = system.perceive(video, coefficients, sound, options.crop, options.speaker_face)
     frames = len(speaker.motion)
     print(
         f"speaker   {video}: {frames} frames, {frames / FPS:.1f} s; coefficients from "
         f"{coefficients or 'the reconstruction net'}"
     )
-    print(f"listener  {picture}")
+    print(f"listener  {options.listener or DEMO / 'portrait.png'}")
     if isinstance(speaker.crop, np.ndarray):
         print("note      the speaker's head walks through the picture; the square goes along")
     named = (
@@ -207,6 +202,22 @@ def meet(system, options):
                 "frames as 99 % of them; expect less"
             )
     return speaker, portrait
+
+
+def look(system, options):
+    r"""The Portrait that the options name, or the demo's."""
+    return system.look(
+        options.listener or DEMO / "portrait.png",
+        options.listener_coefficients,
+        options.listener_crop,
+        options.face,
+        options.rest,
+    )
+
+
+def sound_file(options):
+    r"""The file of the speaker's sound, or None for the video's own."""
+    return None if options.sound in ("none", "speaker") else options.sound
 
 
 def coefficients_file(options, name, one):

@@ -12,6 +12,8 @@ from mfr.live import avi
 from mfr.live.pace import LIMIT, Paced
 from mfr.live.session import SOUND_RATE
 
+LONGEST = 640  # side of a file's pictures that none is above [pixels]
+
 
 class Source(NamedTuple):
     r"""What speaks."""
@@ -28,7 +30,8 @@ def from_file(path, crop=None, sound=None):
 
     Args:
         path: video.
-        crop: (left, top, side) of the face [pixels], or None for the middle.
+        crop: (left, top, side) of the face [pixels], "middle", or None for whole pictures, in which
+            the listener finds it.
         sound: sound file, where the video has none of its own.
 
     Returns:
@@ -42,7 +45,11 @@ def from_file(path, crop=None, sound=None):
     waveform, rate = media.read_sound(sound or path)
 
     def chunks():
-        for i, frame in enumerate(media.stream_video(path, crop=crop)):
+        if crop is None:
+            pictures = media.glances(path, FPS, LONGEST)
+        else:
+            pictures = media.stream_video(path, crop=None if isinstance(crop, str) else crop)
+        for i, frame in enumerate(pictures):
             start, end = i * rate // FPS, (i + 1) * rate // FPS
             yield (i + 1) / FPS, [frame], waveform[start:end], [i / FPS], start / rate
 

@@ -144,7 +144,8 @@ def test_a_conversation_in_the_browser(system, portrait, tmp_path, browser, monk
         browser.press("r")
         browser.wait("return !document.getElementById('download').hidden")
         browser.run("""window.played = document.createElement('video');
-            played.src = document.getElementById('download').href; played.muted = true; played.play()""")
+            played.src = document.getElementById('download').href;
+            played.muted = true; played.play()""")
         assert browser.wait("return played.videoWidth") == 512
         assert browser.wait("return played.currentTime > 0.2")  # it plays back
 
