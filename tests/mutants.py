@@ -1170,6 +1170,11 @@ MUTANTS = {
                 "test_every_input_reaches_the_frame",
             ),
             (
+                "        chart = self._on_chart(encoded, target) - encoded.face_still\n        on_frame",
+                "        chart = self._on_chart(encoded, target)\n        on_frame",
+                "tests/render/test_face.py::test_what_the_chart_says_of_the_portraits_own_expression_counts_as_nothing",
+            ),
+            (
                 "self.rest.copy_(coefficients.median(0).values)",
                 "self.rest.copy_(coefficients.mean(0))",
                 "test_at_rest_has_the_median_expression_and_keeps_the_pose",

@@ -378,7 +378,8 @@ def listen(meeting, seed, track, gamma=None):
     listener.gamma = listener.gamma if gamma is None else gamma
     rest = motion.seat(streams[3], listener.exp_neutral)
     if meeting.exercises:
-        return listener.coefficients(exercises(streams[4], rest, meeting.frames)), rest, []
+        moved = exercises(streams[4], rest, meeting.frames)
+        return listener.coefficients(moved), rest, conversation.Plan(meeting.attitude, [], [])
     style = motion.personal_style(listener.id)
     plan = conversation.sample_plan(track, meeting.attitude, style, streams[4])
     heard = conversation.act_out(plan, meeting.frames, style, streams[5], rest)

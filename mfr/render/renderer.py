@@ -60,6 +60,9 @@ class Encoded(NamedTuple):
     face_fine: Tensor = None  # (B, face_width, 72, 64), on the face's chart
     face_coarse: Tensor = None  # (B, 2 face_width, 36, 32)
     face_maps: Tensor = None  # (B, 3, 36, 32): of the portrait's own expression
+    face_still: Tensor = (
+        None  # (B, 6, 144, 128): what the chart says of it, which counts as nothing
+    )
 
 
 class Rendered(NamedTuple):
@@ -396,7 +399,13 @@ class Renderer(nn.Module):
         fine, coarse, maps = self.face.encode(
             portrait, own, self._expression(own), self._face_points(encoded)
         )
-        return encoded._replace(face_fine=fine, face_coarse=coarse, face_maps=maps)
+        encoded = encoded._replace(face_fine=fine, face_coarse=coarse, face_maps=maps)
+        return encoded._replace(face_still=self._on_chart(encoded, own))
+
+    def _on_chart(self, encoded, target):
+        """What the chart of the face says of a frame (B, 6, 144, 128)."""
+        own = self._expression(encoded.coefficients)
+        return self.face(encoded, own, self._expression(target))
 
     def _face_points(self, encoded):
         """Head points (B, 144, 128, 3) of the face's cells, with the portrait's relief."""
@@ -435,8 +444,7 @@ class Renderer(nn.Module):
         Returns:
             (B, 3, 144, 128).
         """
-        own = self._expression(encoded.coefficients)
-        chart = self.face(encoded, own, self._expression(target))
+        chart = self._on_chart(encoded, target) - encoded.face_still
         shift, colour, share = chart.split((2, 3, 1), 1)
         flow = shift_to_flow(shift, encoded.coefficients).permute(0, 2, 3, 1)
         face = sample(portrait, source + flow)
@@ -478,7 +486,9 @@ class Renderer(nn.Module):
         head, body, shares, visible, x, on_face = self.motion(
             encoded, target, expression, descriptor
         )
-        shift, colour, share = self._on_frame(encoded, expression, on_face).split((2, 3, 1), 1)
+        chart = self._on_chart(encoded, target) - encoded.face_still
+        on_frame = sample(chart, double(double(on_face)).permute(0, 2, 3, 1))
+        shift, colour, share = on_frame.split((2, 3, 1), 1)
         fine = double(head) + shift_to_flow(shift, encoded.coefficients)  # (B, 2, 256, 256)
         front = cover(_warp(encoded.head, fine), colour, share)
         warped = compose(front, _warp(encoded.body, body), encoded.still)
@@ -508,12 +518,6 @@ class Renderer(nn.Module):
         rested = coefficients.clone()
         rested[:, MOTION_EXP] = self.rest[MOTION_EXP]
         return self(self.encode(portrait, coefficients), rested), rested
-
-    def _on_frame(self, encoded, expression, places):
-        """What the face's chart says (B, 6, 256, 256), read at places (B, 2, 64, 64) on it."""
-        own = self._expression(encoded.coefficients)
-        chart = self.face(encoded, own, expression)
-        return sample(chart, double(double(places)).permute(0, 2, 3, 1))
 
     def forward(self, encoded, coefficients):
         r"""One frame for each window of coefficients.

@@ -59,6 +59,7 @@ def test_people_of_faces_exercise_and_nobody_answers():
     for who in (take.speaker, take.listener):
         assert who.shape == (meeting.frames, 257)
         assert np.abs(np.diff(who[::HOLD, 225])).max() > 0.2  # yaw
-    assert take.acts == [] and (meeting.frames - 1) % HOLD == 0
+    assert take.plan.acts == [] and dataset.truth(meeting, take)["responses"] == []
+    assert (meeting.frames - 1) % HOLD == 0
     other = dataset.play(meeting, 2)
     np.testing.assert_array_equal(take.listener, other.listener)

@@ -114,8 +114,9 @@ def test_chart_fades_out_at_its_rim():
 
 def test_shifted_cells_show_what_the_portrait_has_aside(renderer):
     own, there, lip = pose(), pose(yaw=0.1), front(0.1, -0.3)
+    encoded = renderer.encode(marked(seen_at(lip, own)), own)
     renderer.face.leave.bias[SHIFT] = torch.tensor([1.6] * 4 + [-0.8] * 4)  # of 0.05
-    moved = spot(renderer(renderer.encode(marked(seen_at(lip, own)), own), there))
+    moved = spot(renderer(encoded, there))
     want = seen_at(lip - torch.tensor([0.08, -0.04, 0]), there)
     torch.testing.assert_close(moved, want, rtol=0, atol=1.0)
     assert (moved - seen_at(lip, there)).norm() > 7
@@ -124,31 +125,43 @@ def test_shifted_cells_show_what_the_portrait_has_aside(renderer):
 def test_a_cover_replaces_what_the_portrait_shows_within_the_chart(renderer):
     portrait = torch.full((1, 3, 256, 256), 0.4)
     bias = renderer.face.leave.bias
+    encoded = renderer.encode(portrait, pose())
     bias[COLOUR] = torch.tensor([0.8] * 4 + [0.0] * 4 + [2.0] * 4)  # of 0.25
-    found = renderer(renderer.encode(portrait, pose()), pose(roll=0.1))
+    found = renderer(encoded, pose(roll=0.1))
     centre = found[0, :, 138, 128]  # no share: a gleam; of the mask's share all but 1 is there
     torch.testing.assert_close(centre, torch.tensor([0.6, 0.4, 0.9]), rtol=0, atol=0.01)
     bias[SHARE] = 20.0
-    found = renderer(renderer.encode(portrait, pose()), pose(roll=0.1))
+    found = renderer(encoded, pose(roll=0.1))
     centre = found[0, :, 138, 128]
     torch.testing.assert_close(centre, torch.tensor([0.2, 0.0, 0.5]), rtol=0, atol=0.01)
     assert (found[0, :, :, :20] - 0.4).abs().max() < 1e-4
 
 
 def test_unrolled_face_is_what_the_frame_shows_there(renderer, generator):
-    bias = renderer.face.leave.bias
-    bias[SHIFT], bias[COLOUR], bias[SHARE] = torch.arange(8) // 4 - 0.7, 0.8, 1.0
     renderer.encoder.shape[-1].bias[0] = 1.0  # relief, in tenths
     own, there = pose(yaw=-0.1), pose(exp=0.5, yaw=0.05)
     portrait = torch.rand(1, 3, 16, 16, generator=generator)
     portrait = torch.nn.functional.interpolate(portrait, size=256, mode="bicubic").clamp(0, 1)
     encoded = renderer.encode(portrait, own)
+    bias = renderer.face.leave.bias
+    bias[SHIFT], bias[COLOUR], bias[SHARE] = torch.arange(8) // 4 - 0.7, 0.8, 1.0
     source, home = renderer.face_places(encoded, there)
     unrolled = renderer.unrolled(portrait, encoded, there, source)
     frame = sample(renderer.render(encoded, there).warped, home)
     inner = (..., slice(20, -20), slice(20, -20))
     assert (unrolled - frame)[inner].abs().mean() < 0.01
     assert (unrolled - sample(portrait, source))[inner].abs().mean() > 0.03
+
+
+def test_what_the_chart_says_of_the_portraits_own_expression_counts_as_nothing(renderer, generator):
+    portrait = torch.rand(1, 3, 256, 256, generator=generator)
+    own, there = pose(exp=0.3), pose(exp=0.3, yaw=0.1)
+    bare = renderer(renderer.encode(portrait, own), there)
+    weight = renderer.face.leave.weight
+    weight.copy_(torch.randn(weight.shape, generator=generator))
+    encoded = renderer.encode(portrait, own)
+    torch.testing.assert_close(renderer(encoded, there), bare, rtol=0, atol=1e-5)
+    assert (renderer(encoded, pose(exp=0.4, yaw=0.1)) - bare).abs().max() > 1e-2
 
 
 def test_basis_begins_as_a_face_models(renderer):
