@@ -108,9 +108,9 @@ def attention(query, key, value, seen=None):
     scores = torch.einsum("...qc,...kc->...qk", query, key) / query.shape[-1] ** 0.5
     if seen is None:
         return scores.softmax(-1) @ value
-    scores = scores.masked_fill(~seen, -1e300)
+    scores = scores.masked_fill(~seen, torch.finfo(scores.dtype).min)
     weights = (scores - scores.amax(-1, keepdim=True)).exp() * seen
-    return weights / weights.sum(-1, keepdim=True).clamp(min=1e-300) @ value
+    return weights / weights.sum(-1, keepdim=True).clamp(min=1e-30) @ value
 """
 
 

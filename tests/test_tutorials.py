@@ -26,9 +26,19 @@ def test_chapter_prints_what_it_shows(page):
     assert check(page, execute(page)) == []
 
 
-@pytest.mark.parametrize("name", ["tutorials/00_paper_map.md", "README.md"])
+OTHERS = ["README.md", "tutorials/00_paper_map.md", "tutorials/glossary.md"]
+OTHERS += [f"mfr/{room}/README.md" for room in ("live", "official", "training")]
+
+
+@pytest.mark.parametrize("name", OTHERS)
 def test_links_and_names_of_other_pages_lead_somewhere(name):
     assert check_references(ROOT / name) == []
+
+
+def test_readme_is_read_in_minutes():
+    text = (ROOT / "README.md").read_text()
+    before, results, after = re.split("<!-- (?:end of )?results -->", text)
+    assert len((before + after).splitlines()) <= 125
 
 
 LIBRARY = '''r"""A library of one formula."""

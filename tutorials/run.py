@@ -225,6 +225,7 @@ def check(page, run):
 
 def _one(page, update, as_notebook):
     r"""Run one chapter for the command; the number of problems."""
+    read = page.read_text(encoding="utf-8")
     try:
         run = execute(page)
     except Exception as error:
@@ -233,6 +234,9 @@ def _one(page, update, as_notebook):
     for name, content in run.figures.items():
         (page.parent / "figures").mkdir(exist_ok=True)
         (page.parent / "figures" / name).write_bytes(content)
+    if update and page.read_text(encoding="utf-8") != read:
+        print(f"{page.name} was changed while it ran; it is left as it is: run it again")
+        return 1
     if update:
         page.write_text(updated(page, run), encoding="utf-8")
         run = run._replace(
