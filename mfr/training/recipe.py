@@ -39,7 +39,7 @@ ROWS = (
     Row("data/small", SYNTHETIC + "small --size small --no-video --stills 16 --randomise"),
     Row("data/people", SYNTHETIC + "people --size crowd --seed 1 --no-video --stills 16"),
     Row("data/town", SYNTHETIC + "town --size town --seed 2 --no-video --stills 4 --randomise"),
-    Row("data/answers", SYNTHETIC + "answers --size vico --no-video --stills 1 --answers 12"),
+    Row("data/hall", SYNTHETIC + "hall --size hall --seed 11", hours=0.1),
     # networks
     Row(
         "runs/identity",
@@ -52,8 +52,9 @@ ROWS = (
     ),
     Row(
         "runs/motion",
-        TRAIN + "motion --data {out}/data/answers --run {out}/runs/motion --steps 3600 "
-        "--learning-rate 1e-3 --speaker-noise 0.5 --listener-noise 1",
+        TRAIN + "motion --data {out}/data/hall --run {out}/runs/motion --steps 4000 "
+        "--learning-rate 1e-3 --precision bfloat16 --speaker-noise 0.5 --listener-noise 1",
+        hours=0.7,
         needs=("runs/identity/identity.pt",),
     ),
     Row(
