@@ -146,7 +146,7 @@ def test_a_framed_square_picture_is_taken_as_it_is():
 
 
 def test_of_squares_in_one_place_the_surest_stays():
-    faces = [Face(50, 50, 40, 0, 0.6), Face(58, 50, 44, 0, 0.9), Face(110, 50, 40, 0, 0.5)]
+    faces = [Face(50, 50, 40, 0, 0.6), Face(58, 50, 44, 0, 0.9), Face(88, 50, 40, 0, 0.5)]
     assert finder._distinct(faces) == faces[1:]
 
 
