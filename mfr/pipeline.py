@@ -414,9 +414,7 @@ class System:
         Args:
             speaker: path of a video, or a Speaker from perceive.
             portrait: path of a picture, or a Portrait from look.
-            attitude: positive | neutral | negative.
-            samples: K, how many different responses.
-            seed: the same seed and K give the same responses.
+            seed: the same seed and K samples give the same responses.
             steps: DDIM steps; None takes the checkpoint's, 0 the whole chain of Eq. (1).
             guidance: weight of the attitude; None takes the checkpoint's, 1 is none.
             progress: function of (steps done, steps in all), or None.

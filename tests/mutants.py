@@ -1170,9 +1170,9 @@ MUTANTS = {
                 "test_every_input_reaches_the_frame",
             ),
             (
-                "        chart = self._on_chart(encoded, target) - encoded.face_still\n        on_frame",
-                "        chart = self._on_chart(encoded, target)\n        on_frame",
-                "tests/render/test_face.py::test_what_the_chart_says_of_the_portraits_own_expression_counts_as_nothing",
+                " - encoded.face_still\n        on_frame",
+                "\n        on_frame",
+                "tests/render/test_face.py::test_portraits_own_expression_counts_as_nothing",
             ),
             (
                 "self.rest.copy_(coefficients.median(0).values)",

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 
 def he(layer, gain=1.0):
-    """The layer with weights that keep the signal's size; torch's own lose half of it a layer."""
+    r"""The layer with weights that keep the signal's size; torch's own lose half of it a layer."""
     nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
     nn.init.zeros_(layer.bias)
     with torch.no_grad():
@@ -15,19 +15,19 @@ def he(layer, gain=1.0):
 
 
 def conv(inputs, outputs, stride=1):
-    """3x3 convolution and rectifier."""
+    r"""3x3 convolution and rectifier."""
     return nn.Sequential(he(nn.Conv2d(inputs, outputs, 3, stride, 1)), nn.ReLU(inplace=True))
 
 
 def zero(layer):
-    """The layer with zero weights: it adds nothing until it has learned to."""
+    r"""The layer with zero weights: it adds nothing until it has learned to."""
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
     return layer
 
 
 def double(x):
-    """Twice the side, bilinear."""
+    r"""(B, C, h, w) -> (B, C, 2 h, 2 w), bilinear."""
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 

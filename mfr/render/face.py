@@ -111,7 +111,8 @@ class Face(nn.Module):
         self.rows, self.columns = FACE.rows // 4, FACE.columns // 4
         self.fine = conv(12, c)
         self.coarse = nn.Sequential(conv(c, 2 * c, 2), Block(2 * c))
-        self.position = nn.Parameter(0.3 * torch.randn(2 * c, self.rows, self.columns))
+        self.position = nn.Parameter(torch.empty(2 * c, self.rows, self.columns))
+        nn.init.normal_(self.position, std=0.3)
         self.basis = nn.Linear(expressions, MAPS * self.rows * self.columns, bias=False)
         nn.init.zeros_(self.basis.weight)
         self.describe = nn.Sequential(he(nn.Linear(2 * expressions, d)), nn.ReLU())

@@ -39,13 +39,7 @@ def pixel_loss(fake, real, levels=3):
     well above s count as they are, smaller ones as their square: with |d| alone a painter learns
     to paint nothing, as half of the pixels need nothing.
 
-    Args:
-        fake: (B, 3, h, w).
-        real: same shape.
-        levels: k = 0 .. levels - 1.
-
-    Returns:
-        A scalar.
+    Two (B, 3, h, w), k = 0 .. levels - 1 -> a scalar.
     """
     difference, total = fake - real, 0.0
     for level in range(levels):

@@ -153,7 +153,7 @@ def test_unrolled_face_is_what_the_frame_shows_there(renderer, generator):
     assert (unrolled - sample(portrait, source))[inner].abs().mean() > 0.03
 
 
-def test_what_the_chart_says_of_the_portraits_own_expression_counts_as_nothing(renderer, generator):
+def test_portraits_own_expression_counts_as_nothing(renderer, generator):
     portrait = torch.rand(1, 3, 256, 256, generator=generator)
     own, there = pose(exp=0.3), pose(exp=0.3, yaw=0.1)
     bare = renderer(renderer.encode(portrait, own), there)

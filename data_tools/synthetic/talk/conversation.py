@@ -357,15 +357,8 @@ def sample_listener(speaker, attitude, identity, rng, rest=None):
     Frame 0 is the rest pose itself with open eyes. The densities are the tables of this module and
     of life.py; `oracle_states` and `oracle_densities` say them for one person.
 
-    Args:
-        speaker: Speech or Track, L frames.
-        attitude: positive | neutral | negative.
-        identity: (80,) shape coefficients, which fix the style (motion.personal_style), or a Style.
-        rng: numpy Generator.
-        rest: (70,) pose and expression at rest; none: a seat is drawn, face at rest 0.
-
-    Returns:
-        float32 (L, 70).
+    A Speech or Track of L frames, an identity (80,) that fixes the style, or a Style, and rest
+    (70,), None for a seat that is drawn -> float32 (L, 70).
 
     Raises:
         ValueError: the attitude is unknown, or rest is not (70,).
@@ -391,14 +384,7 @@ class Plan:
 def sample_plan(speaker, attitude, style, rng):
     r"""States and responses of one listener.
 
-    Args:
-        speaker: Speech or Track.
-        attitude: positive | neutral | negative.
-        style: a Style, or the (80,) identity it comes from.
-        rng: numpy Generator.
-
-    Returns:
-        A Plan.
+    The speaker is a Speech or a Track; the style a Style, or the (80,) identity it comes from.
 
     Raises:
         ValueError: the attitude is unknown.
