@@ -29,6 +29,7 @@ MIXING = {
     "_to_copy",
     "set_",
     "_has_compatible_shallow_copy_type",
+    "mkldnn_rnn_layer",  # makes its first states on the host, as the pretended GPU is one
 }  # between devices by trade
 
 

@@ -135,7 +135,7 @@ def on(device, run):
 
 def test_the_system_responds_from_the_device(vico_folder, runs, gpu):
     video = vico_folder / "videos" / "c0_speaker.mp4"
-    system = pipeline.load(runs[0]["cuda"], "cuda")
+    system = pipeline.load(runs[0]["cuda"], "cuda", finder=False)
     gpu.waits.clear()
     speaker = system.perceive(video, sound=vico_folder / "audios" / "c0.wav")
     portrait = system.look(np.full((256, 256, 3), 90, np.uint8))
@@ -143,7 +143,7 @@ def test_the_system_responds_from_the_device(vico_folder, runs, gpu):
     motion = [response.motion for response in responses]
     assert all(isinstance(x, OnDevice) and x.shape == (50, 70) for x in motion)
     frames = [frame for frame, _ in zip(responses[1].frames(), range(3))]
-    host = pipeline.load(runs[0]["cuda"], "cpu")
+    host = pipeline.load(runs[0]["cuda"], "cpu", finder=False)
     own = host.look(portrait.pixels)
     same = host.respond(speaker, own, "positive", samples=2, steps=3)
     for x, y in zip(motion, same):
@@ -229,13 +229,14 @@ def test_a_tensor_left_on_the_host_is_noticed(vico_folder, runs, gpu, monkeypatc
     monkeypatch.setattr(
         batches.FrameData, "images", lambda self, index: torch.zeros(len(index), 3, 256, 256)
     )
+    monkeypatch.setattr("mfr.training.renderer.sent", lambda part, device: part)
     with pytest.raises(RuntimeError, match="same device"):
         loss_of("renderer", vico_folder, runs[0]["cpu"], torch.Generator("cuda"))
 
 
 def test_a_generator_of_the_other_device_is_noticed(vico_folder, runs, gpu):
     with pytest.raises(RuntimeError, match="generator"):
-        loss_of("motion", vico_folder, runs[0]["cpu"], torch.Generator())
+        loss_of("reconstruction", vico_folder, runs[0]["cpu"], torch.Generator())
 
 
 def test_numpy_of_a_tensor_of_the_device_is_noticed(runs, gpu, monkeypatch):

@@ -100,7 +100,7 @@ class MarginHead(nn.Module):
         r"""Vectors (B, identity_dim) of length 1, person (B,) int64 -> logits (B, people)."""
         cosines = vectors @ F.normalize(self.weight, dim=1).T  # (B, people)
         true = person[:, None] == torch.arange(len(self.weight), device=person.device)
-        return self.scale * (cosines - self.margin * true)
+        return self.scale * (cosines - self.margin * true.to(cosines))
 
 
 def recognition_loss(net, head, images, person):

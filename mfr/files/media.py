@@ -11,6 +11,7 @@ import math
 import re
 import subprocess
 import tempfile
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -459,8 +460,9 @@ def _feed(command, frames, said, path):
                 encoder.stdin.write(np.ascontiguousarray(frame, np.uint8))
                 count += 1
             encoder.stdin.close()
-        except BrokenPipeError:
-            pass  # it has said why
+        except BrokenPipeError:  # it has said why
+            with suppress(BrokenPipeError):  # what is left of the buffer breaks once more
+                encoder.stdin.close()
         except BaseException:
             encoder.kill()
             raise

@@ -217,7 +217,14 @@ def test_renderer_trains_on_vgg19_and_an_official_recogniser(folder, vico_folder
     options = train_mfr.parser().parse_args(["renderer", *map(str, names)])
     V, features = train_mfr.published(options)
     settings = config.preset(
-        "renderer", width=16, descriptor_dim=16, window=5, batch_size=1, targets=1, warp_steps=0
+        "renderer",
+        width=16,
+        descriptor_dim=16,
+        window=5,
+        batch_size=1,
+        targets=1,
+        face_steps=0,
+        warp_steps=0,
     )
     cpu = torch.device("cpu")
     stage = RendererStage(settings, vico_folder, folder / "w128", cpu, V, features)
