@@ -379,7 +379,7 @@ def test_a_frame_costs_the_same_whatever_the_encoder(generator):
         with torch.no_grad(), FlopCounterMode(display=False) as frame:
             renderer(encoded, pose())
         cost[blocks] = encoding.get_total_flops(), frame.get_total_flops()
-    assert cost[4][0] > 1.2 * cost[1][0]
+    assert cost[4][0] > 1.1 * cost[1][0]
     assert cost[4][1] == cost[1][1] <= 7.5e9
 
 
