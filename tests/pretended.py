@@ -29,7 +29,8 @@ MIXING = {
     "_to_copy",
     "set_",
     "_has_compatible_shallow_copy_type",
-    "mkldnn_rnn_layer",  # makes its first states on the host, as the pretended GPU is one
+    "mkldnn_rnn_layer",  # a processor's own LSTM; a GPU has another
+    "mkldnn_rnn_layer_backward",
 }  # between devices by trade
 
 

@@ -41,7 +41,7 @@ def test_a_row_that_is_done_is_not_done_again_and_not_otherwise(tmp_path, monkey
     monkeypatch.setattr(recipe.subprocess, "run", run)
     monkeypatch.setattr(recipe, "gather", lambda out, book: None)
     rows = recipe.ROWS[:2]
-    with pytest.raises(ValueError, match="data/people: .*ended with code 3"):
+    with pytest.raises(ValueError, match="data/faces: .*ended with code 3"):
         recipe.cook(str(tmp_path), rows=rows)
     assert list(json.loads((tmp_path / "recipe.json").read_text())) == ["data/small"]
     recipe.cook(str(tmp_path), rows=rows)
