@@ -106,7 +106,7 @@ def test_mask_and_depth_match_the_slow_loop(model, person):
     error = np.abs(drawn.depth[0, 0].numpy()[both] - depth[both])
     assert both.sum() > 200 and np.quantile(error, 0.95) < 1e-4
     face = np.isin(scene.part.numpy()[nearest], parts.FACE_PARTS) & (nearest >= 0)
-    assert (face != (drawn.face[0, 0].numpy() > 0)).sum() <= 3
+    assert (face != (drawn.face[0, 0].numpy() > 0)).sum() <= 5
 
 
 def test_frames_of_a_batch_do_not_mix(model, person):
