@@ -91,6 +91,7 @@ def test_the_demo_runs_as_printed(tmp_path, capsys):
     assert "speaker" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_face_stays_the_same_persons(system):
     speaker = system.perceive(sample_mfr.DEMO / "speaker.mp4", sample_mfr.DEMO / "speaker.mat")
     portrait = system.look(sample_mfr.DEMO / "portrait.png")

@@ -32,6 +32,7 @@ SETTINGS = {
     "renderer": {"width": 16, "descriptor_dim": 16, "targets": 3, "warp_steps": 1, "gan_start": 1},
 }
 WAITS = 2  # a step, at most
+pytestmark = pytest.mark.slow  # about a minute
 
 
 @pytest.fixture(scope="module", autouse=True)
