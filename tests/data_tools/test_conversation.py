@@ -328,7 +328,7 @@ def test_synthetic_people_have_the_whole_spread_of_style():
     traits = np.log([astuple(motion.personal_style(face)) for face in people])
     spreads = np.array([0.25, 0.35, 0.30, 0.18, 0.22, 0.30])
     z = np.random.default_rng(0).standard_normal(100_000)
-    share = (2 * np.tanh(z / 2)).std()  # tanh keeps 0.78 of the spread
+    share = (2 * np.tanh(z / 2)).std()  # what tanh leaves of the spread
     np.testing.assert_allclose(traits.std(0), share * spreads, rtol=0.15)
 
 
