@@ -152,7 +152,7 @@ def test_only_the_loopback_address_listens(server):
 
 
 def test_without_the_token_nothing_is_answered(server):
-    for path in ("/", "/page.js", "/socket", f"/{'0' * 32}/", f"/{server.token}"):
+    for path in ("/", "/page.js", "/socket", "people.json", f"/{'0' * 32}/", f"/{server.token}"):
         assert ask(server, path)[0] == 404
     assert len(server.token) == 32
 
