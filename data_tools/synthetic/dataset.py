@@ -59,10 +59,10 @@ SIZES = {
         0,
     ),
     "town": Size(
-        Group(2400, 1200, 1200),
+        Group(6000, 3000, 3000),
         Group(40, 20, 20),
-        {"train": 1200, "test": 20, "ood": 20},
-        (90, 120),
+        {"train": 3000, "test": 20, "ood": 20},
+        (60, 90),
         0,
     ),
     # many listeners and several answers of each, for what a face says about how its owner moves;

@@ -15,7 +15,7 @@ from mfr.face.camera import CAMERA_Z, ZOOM, rotation_matrix
 from mfr.face.coefficients import MOTION_ANGLE, MOTION_TRANS
 
 CENTRE = (0.0, 0.07, -0.60)  # of the ellipsoid
-RADII = (0.72, 1.12, 0.86)
+RADII = (0.78, 1.09, 0.79)
 NECK = (0.0, -0.8, -0.6)  # joint of head and body
 
 

@@ -36,8 +36,8 @@ def pixel_loss(fake, real, levels=3):
     r"""mean_k mean sqrt(d_k^2 + s^2) - s of d = fake - real over a pyramid of halved sizes.
 
     Ours: coarse levels tell a flow which way to go when it is off by more than a pixel. Errors
-    well above s count as they are, smaller ones as their square: with |d| alone a painter learns
-    to paint nothing, as half of the pixels need nothing.
+    well above s count as they are, smaller ones as their square: with |d| alone a network learns
+    to change nothing, as half of the pixels need nothing.
 
     Two (B, 3, h, w), k = 0 .. levels - 1 -> a scalar.
     """
@@ -177,8 +177,6 @@ def renderer_loss(rendered, real, config, V=None, features=None, discriminator=N
         terms["perceptual"] = perceptual_loss(maps, true_maps)
     if config.style_weight and features:
         terms["style"] = style_loss(maps, true_maps)
-    if config.warp_weight:
-        terms["warp"] = pixel_loss(rendered.warped, real)
     if config.identity_weight and V:
         terms["identity"] = identity_loss(V, fake, real)
     if config.gan_weight and discriminator:

@@ -7,7 +7,8 @@ same point at the portrait's pose tells which pixel of the portrait to show. A l
 that point with the expression, on a chart that is the head seen from the front. Two masks split
 the portrait into layers: what goes with the head, what with the neck's joint as a body does, and
 what stands still. Lids, lips and brows move on a finer chart, which also covers what the portrait
-cannot lend (face.py). The other networks only correct: a residual flow and new pixels.
+cannot lend (face.py). The other network only corrects: a residual flow. PIRenderer's last step, a
+network that paints over the whole frame, is not here: for strangers it painted nothing.
 
 encode: once a portrait. forward: a frame each, cost independent of the encoder.
 """
@@ -41,7 +42,6 @@ EXPRESSIONS = 64
 # What 1 means at the ends of the networks, so that a step of training moves each about alike
 FLOW_UNIT = 0.05  # residual flow: halves of the frame, 6.4 px
 HEAD_UNIT = 0.1  # relief and displacement of the head [Deep3D's units]; shift on the chart
-COLOUR_UNIT = 0.1  # painted pixels
 
 
 class Encoded(NamedTuple):
@@ -51,8 +51,6 @@ class Encoded(NamedTuple):
     body: Tensor  # (B, 4, 256, 256)
     still: Tensor  # (B, 3, 256, 256)
     masks: Tensor  # (B, 2, 128, 128): the shares of head and body
-    fine: Tensor  # (B, 3/4 C, 128, 128)
-    middle: Tensor  # (B, 3/2 C, 64, 64)
     coarse: Tensor  # (B, C, 32, 32)
     person: Tensor  # (B, 2 C)
     shape: Tensor  # (B, 6, 48, 48) on the head's chart: relief, shift of its parts, displacement
@@ -68,8 +66,7 @@ class Encoded(NamedTuple):
 class Rendered(NamedTuple):
     r"""A frame and how it came about."""
 
-    image: Tensor  # (B, 3, 256, 256) in [0, 1]
-    warped: Tensor  # (B, 3, 256, 256): the portrait's layers moved, nothing painted
+    image: Tensor  # (B, 3, 256, 256), within [0, 1] but for what the face's chart adds
     flow: Tensor  # (B, 2, 128, 128): target pixel -> portrait pixel, in halves of the frame
 
 
@@ -96,7 +93,7 @@ def window_coefficients(coefficients, window):
 
 
 class Encoder(nn.Module):
-    r"""The portrait's features at three sizes, a person vector and the shape of the head.
+    r"""The portrait's layers, its features, a person vector and the shape of the head.
 
     Ours.
 
@@ -143,7 +140,7 @@ class Encoder(nn.Module):
         masks = (logits + _where_parts_are(coefficients)).sigmoid()  # (B, 2, 256, 256)
         layers, half = split(portrait, masks), F.avg_pool2d(masks, 2)
         person = deep.mean((2, 3))
-        return Encoded(*layers, half, fine, middle, narrow, person, shape, coefficients)
+        return Encoded(*layers, half, narrow, person, shape, coefficients)
 
 
 def _where_parts_are(coefficients):
@@ -207,7 +204,7 @@ class Motion(nn.Module):
         self.enter = conv(c + 11, 2 * c)
         self.blocks = nn.ModuleList(Block(2 * c, config.descriptor_dim) for _ in range(3))
         self.widen = conv(2 * c, c)
-        self.flow = zero(nn.Conv2d(c, 3, 3, 1, 1))
+        self.flow = zero(nn.Conv2d(c, 2, 3, 1, 1))
 
     def head(self, encoded, target, expression):
         r"""Backward flow of the turned head with its learned relief and expression.
@@ -280,7 +277,7 @@ class Motion(nn.Module):
         return head, body, torch.cat([in_front, behind, hidden], 1)
 
     def forward(self, encoded, target, expression, descriptor):
-        r"""The flows, how much of each layer is seen, and features for the decoder.
+        r"""The flows, how much of each layer is seen, and where the face's chart is.
 
         Args:
             encoded: Encoded.
@@ -289,9 +286,8 @@ class Motion(nn.Module):
             descriptor: (B, descriptor_dim).
 
         Returns:
-            (flows of head and body (B, 2, 128, 128) each, shares (B, 3, 128, 128), visible
-            (B, 1, 64, 64) in [0, 1], features (B, C, 64, 64), places on the face's chart
-            (B, 2, 64, 64)).
+            (flows of head and body (B, 2, 128, 128) each, shares (B, 3, 128, 128), places on the
+            face's chart (B, 2, 64, 64)).
         """
         head, known = self.head(encoded, target, expression)
         on_face = chart_place(known[:, :3].permute(0, 2, 3, 1), FACE).permute(0, 3, 1, 2)
@@ -303,9 +299,8 @@ class Motion(nn.Module):
         for block in self.blocks:
             x = block(x, descriptor)
         x = self.widen(double(x))  # (B, C, 64, 64)
-        residual, hidden = self.flow(x).split((2, 1), 1)
-        residual = FLOW_UNIT * double(residual)
-        return head + residual, body + residual, shares, torch.sigmoid(2 - hidden), x, on_face
+        residual = FLOW_UNIT * double(self.flow(x))
+        return head + residual, body + residual, shares, on_face
 
 
 class Renderer(nn.Module):
@@ -320,25 +315,19 @@ class Renderer(nn.Module):
     def __init__(self, config):
         super().__init__()
         self.config = config
-        c, d = config.width, config.descriptor_dim
-        fine, middle = 3 * c // 4, 3 * c // 2
+        d = config.descriptor_dim
         self.register_buffer("mean", torch.zeros(COEFFICIENT_DIM))
         self.register_buffer("std", torch.ones(COEFFICIENT_DIM))
         self.register_buffer("rest", torch.zeros(COEFFICIENT_DIM))  # the median
         self.encoder = Encoder(config)
         self.describe = nn.Sequential(
-            he(nn.Linear((config.window + 1) * COEFFICIENT_DIM + 2 * c, d)),
+            he(nn.Linear((config.window + 1) * COEFFICIENT_DIM + 2 * config.width, d)),
             nn.ReLU(),
             he(nn.Linear(d, d)),
             nn.ReLU(),
         )
         self.motion = Motion(config)
         self.face = Face(config, EXPRESSIONS)
-        self.merge = conv(middle + c, middle)
-        self.edit = Block(middle, d)
-        self.rise = he(nn.Conv2d(middle, fine, 1))
-        self.paint = nn.Sequential(conv(2 * fine + 12, fine), conv(fine, fine))
-        self.colour = zero(nn.Conv2d(fine, 12, 3, 1, 1))  # 3 channels at 2x2 pixels
 
     def set_statistics(self, coefficients):
         r"""Remember mean, std and median of the training coefficients.
@@ -454,15 +443,14 @@ class Renderer(nn.Module):
         """The expression of (B, 70) coefficients in standard deviations."""
         return ((coefficients - self.mean) / self.std)[:, MOTION_EXP]
 
-    def render(self, encoded, coefficients, paint=True):
-        r"""One frame for each window of coefficients, with its parts.
+    def render(self, encoded, coefficients):
+        r"""One frame for each window of coefficients, not yet clamped, and its flow.
 
         Paper: Sec. 3.3.
 
         Args:
             encoded: Encoded of batch B, or of batch 1 for B frames of one portrait.
             coefficients: (B, window, 70), the frame in the middle; or (B, 70), standing still.
-            paint: False leaves it at the warped portrait, which is the first thing to learn.
 
         Returns:
             Rendered.
@@ -483,25 +471,14 @@ class Renderer(nn.Module):
         own = (encoded.coefficients - self.mean) / self.std
         descriptor = self.describe(torch.cat([away.flatten(1), own, encoded.person], 1))
         expression = self._expression(target)
-        head, body, shares, visible, x, on_face = self.motion(
-            encoded, target, expression, descriptor
-        )
+        head, body, shares, on_face = self.motion(encoded, target, expression, descriptor)
         chart = self._on_chart(encoded, target) - encoded.face_still
         on_frame = sample(chart, double(double(on_face)).permute(0, 2, 3, 1))
         shift, colour, share = on_frame.split((2, 3, 1), 1)
         fine = double(head) + shift_to_flow(shift, encoded.coefficients)  # (B, 2, 256, 256)
         front = cover(_warp(encoded.head, fine), colour, share)
-        warped = compose(front, _warp(encoded.body, body), encoded.still)
-        head = F.avg_pool2d(fine, 2)
-        flow = _mixed(head, body, shares)
-        if not paint:
-            return Rendered(warped, warped, flow)
-        x = self.merge(torch.cat([_warp(encoded.middle, flow) * visible, x], 1))
-        x = double(self.rise(self.edit(x, descriptor)))  # (B, 3/4 C, 128, 128)
-        seen = F.pixel_unshuffle(4 * warped - 2, 2)  # (B, 12, 128, 128)
-        x = self.paint(torch.cat([_warp(encoded.fine, flow), seen, x], 1))
-        new = F.pixel_shuffle(self.colour(x), 2)  # (B, 3, 256, 256)
-        return Rendered(warped + COLOUR_UNIT * new, warped, flow)
+        image = compose(front, _warp(encoded.body, body), encoded.still)
+        return Rendered(image, _mixed(F.avg_pool2d(fine, 2), body, shares))
 
     def at_rest(self, portrait, coefficients):
         r"""A portrait brought to rest: as it would look with the median expression.

@@ -70,14 +70,15 @@ class RendererStage(Stage):
         )
         return tuple(sent(part, self.device) for part in parts)
 
-    def rendered(self, network, portrait, shown, windows, paint=True):
-        r"""The frames of a group as Rendered, each portrait encoded once.
-
-        Arrays as `group` gives them; paint False stops at the warped portrait.
-        """
+    def rendered(self, network, portrait, shown, windows):
+        r"""The frames of a group as Rendered, each portrait encoded once. Arrays as of `group`."""
         encoded = network.encode(portrait, shown)
         repeated = (x.repeat_interleave(len(windows) // len(portrait), 0) for x in encoded)
-        return network.render(Encoded(*repeated), windows, paint)
+        return network.render(Encoded(*repeated), windows)
+
+    def moved(self, network, portrait, shown, windows):
+        r"""What the flow is taught by: here the frames themselves, (P K, 3, 256, 256)."""
+        return self.rendered(network, portrait, shown, windows).image
 
     def loss(self, step, draw, noise):
         r"""The chart of the face first, then the flow; config.gan_start calls the discriminator."""
@@ -90,16 +91,17 @@ class RendererStage(Stage):
         if step < self.config.face_steps:
             return self.face_loss(portrait, shown, windows, real, chance)
         real = relit(real, chance)
-        paint = step >= self.config.warp_steps
+        if step < self.config.warp_steps:
+            with self.precision():
+                moved = self.moved(self.network, portrait, shown, windows)
+            return self.warp_loss(moved.float(), real, windows)
         with self.precision():
-            rendered = self.rendered(self.network, portrait, shown, windows, paint)
+            rendered = self.rendered(self.network, portrait, shown, windows)
         rendered = Rendered(*(x.float() for x in rendered))
-        if not paint:
-            return self.warp_loss(rendered.warped, real, windows)
         judge = self.adversary if step >= self.config.gan_start else None
         self.fake, self.real = rendered.image.detach(), real
         target = windows[:, self.config.window // 2]
-        near = Rendered(*(closeup(x, target) for x in rendered[:2]), rendered.flow)
+        near = Rendered(closeup(rendered.image, target), rendered.flow)
         with self.precision():
             loss, terms = renderer_loss(rendered, real, self.config, self.V, self.features, judge)
             real = closeup(real, target)
@@ -107,11 +109,11 @@ class RendererStage(Stage):
         terms["close"] = close.detach()
         return loss + self.config.closeup_weight * close, terms
 
-    def warp_loss(self, warped, real, windows):
-        r"""The pixel term of the moved layers, and again on close-ups.
+    def warp_loss(self, moved, real, windows):
+        r"""The pixel term, and again on close-ups.
 
         Args:
-            warped: (P K, 3, 256, 256).
+            moved: (P K, 3, 256, 256).
             real: same shape.
             windows: (P K, W, 70).
 
@@ -119,10 +121,10 @@ class RendererStage(Stage):
             (scalar, dict of terms).
         """
         target = windows[:, self.config.window // 2]
-        warp = pixel_loss(warped, real)
-        close = pixel_loss(closeup(warped, target), closeup(real, target))
-        loss = self.config.warp_weight * (warp + self.config.closeup_weight * close)
-        return loss, {"warp": warp.detach(), "close": close.detach()}
+        pixel = pixel_loss(moved, real)
+        close = pixel_loss(closeup(moved, target), closeup(real, target))
+        loss = self.config.pixel_weight * (pixel + self.config.closeup_weight * close)
+        return loss, {"pixel": pixel.detach(), "close": close.detach()}
 
     def face_loss(self, portrait, shown, windows, real, chance):
         r"""The chart of the face alone: pixel term and mean square of what it shows.
@@ -158,7 +160,7 @@ class RendererStage(Stage):
             face = network.unrolled(portrait, encoded, target, source)
         face = face.float()
         pixel, square = pixel_loss(face, truth), (face - truth).square().mean()
-        loss = self.config.warp_weight * (pixel + SQUARES * square)
+        loss = self.config.pixel_weight * (pixel + SQUARES * square)
         return loss, {"face": pixel.detach(), "square": square.detach()}
 
     def adversary_loss(self):

@@ -63,8 +63,11 @@ class Comparison(nn.Module):
         image = self.network.prepare(portrait)
         return Source(image, self.network.encode(image))
 
-    def render(self, encoded, coefficients, paint=True):
-        r"""Source of batch B or 1 and windows (B, 27, 70) -> Rendered, images about [0, 1]."""
+    def render(self, encoded, coefficients, edit=True):
+        r"""Source of batch B or 1 and windows (B, 27, 70) -> Rendered, images about [0, 1].
+
+        edit False leaves it at the warped portrait.
+        """
         image, first = (x.expand(len(coefficients), *x.shape[1:]) for x in encoded)
         windows = (coefficients - self.mean) / self.std
         windows = semantics(windows, windows.new_zeros(3))  # (B, 73, 27)
@@ -72,8 +75,8 @@ class Comparison(nn.Module):
         flow = self.network.warpping_net(first, descriptor)
         flow = flow.float()  # half precision would round places to half a pixel
         warped = warp(image, flow)
-        drawn = self.network.editing_net(image, warped, descriptor) if paint else warped
-        return Rendered((drawn + 1) / 2, (warped + 1) / 2, flow)
+        drawn = self.network.editing_net(image, warped, descriptor) if edit else warped
+        return Rendered((drawn + 1) / 2, flow)
 
     def forward(self, encoded, coefficients):
         r"""As render; the images alone, (B, 3, 256, 256) in [0, 1]."""
@@ -84,7 +87,7 @@ class PIRendererStage(RendererStage):
     r"""RendererStage with another network in it."""
 
     name = NAME
-    expect = "the warp term starts near that of an unmoved portrait"
+    expect = "the pixel term starts near that of an unmoved portrait"
 
     def build(self, run):
         r"""All of RendererStage, then the other network with the same statistics."""
@@ -94,11 +97,15 @@ class PIRendererStage(RendererStage):
         self.network.std.copy_(ours.std)
         self.modules = nn.ModuleDict({"network": self.network})
 
-    def rendered(self, network, portrait, own, windows, paint=True):
+    def rendered(self, network, portrait, own, windows, edit=True):
         r"""As RendererStage.rendered: each portrait prepared once."""
         encoded = network.encode(portrait)
         repeated = (x.repeat_interleave(len(windows) // len(portrait), 0) for x in encoded)
-        return network.render(Source(*repeated), windows, paint)
+        return network.render(Source(*repeated), windows, edit)
+
+    def moved(self, network, portrait, own, windows):
+        r"""The warped portrait: the editing network does not learn yet."""
+        return self.rendered(network, portrait, own, windows, edit=False).image
 
 
 config.STAGES[NAME], config.PAPER[NAME] = PIRendererConfig, config.PAPER["renderer"]
