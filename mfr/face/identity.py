@@ -10,11 +10,13 @@ from torch import nn
 from torch.nn import functional as F
 
 from mfr.config import IMAGE_SIZE
+from mfr.face.coefficients import ID
 
 BLOCKS = 5  # each halves the side: 128 -> 4
 CONVOLUTIONS = (1, 2, 2, 2, 2)  # of each block; the first is the widest map and must stay cheap
 FACE = (slice(None), slice(None), slice(56, 248), slice(32, 224))  # where an aligned face lies
 FACE_SIDE = 96  # of the halved crop
+SMALLEST_STD = 1e-3  # of shape columns that never vary in the training data
 
 
 def conv_block(inputs, outputs, stride=1):
@@ -74,7 +76,11 @@ class IdentityNet(nn.Module):
             ValueError: the images have another shape.
         """
         _check(images)
-        face = (F.avg_pool2d(images[FACE], 2) * 4 - 2) * self.oval  # (B, 3, 96, 96)
+        return self.of_faces(images[FACE])
+
+    def of_faces(self, faces):
+        r"""V of the part of a frame that it looks at: faces (B, 3, 192, 192) -> V(I)."""
+        face = (F.avg_pool2d(faces, 2) * 4 - 2) * self.oval  # (B, 3, 96, 96)
         last = F.max_pool2d(self._maps(face)[-1], 2)  # (B, 8 width, 3, 3)
         return F.normalize(self.project(last.flatten(1)), dim=1)
 
@@ -103,12 +109,34 @@ class MarginHead(nn.Module):
         return self.scale * (cosines - self.margin * true.to(cosines))
 
 
-def recognition_loss(net, head, images, person):
-    r"""Cross-entropy of the margin softmax, a scalar: the loss that trains V.
+class ShapeHead(nn.Module):
+    r"""The 80 shape coefficients of a face, read off V's vector by one linear layer.
 
-    Images (B, 3, 256, 256) in [0, 1] of person (B,), int64.
+    Ours. To tell people apart, a hat is as good as a chin; what somebody's face says about how he
+    moves is asked of people never seen, and only what varies smoothly with the face carries over.
     """
-    return F.cross_entropy(head(net(images), person), person)
+
+    def __init__(self, config, coefficients):
+        super().__init__()
+        self.linear = nn.Linear(config.identity_dim, ID.stop - ID.start)
+        self.scale = config.scale
+        shape = coefficients[:, ID]
+        self.register_buffer("mean", shape.mean(0))
+        self.register_buffer("std", shape.std(0).clamp(min=SMALLEST_STD))
+
+    def forward(self, vectors):
+        r"""Vectors (B, identity_dim) of length 1 -> (B, 80) [std of the training people]."""
+        return self.linear(self.scale * vectors)
+
+    def error(self, vectors, coefficients):
+        r"""Mean squared error [std^2] for faces with coefficients (B, 257), a scalar; 1 = blind."""
+        truth = (coefficients[:, ID] - self.mean) / self.std
+        return (self(vectors) - truth).square().mean()
+
+
+def recognition_loss(head, vectors, person):
+    r"""Cross-entropy of the margin softmax, a scalar: vectors (B, ...) of person (B,), int64."""
+    return F.cross_entropy(head(vectors, person), person)
 
 
 def identity_loss(V, fake, real):

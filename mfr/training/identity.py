@@ -1,11 +1,11 @@
-r"""Training V of Eq. 6: tell the training people apart under a margin."""
+r"""Training V of Eq. 6: tell the training people apart under a margin, and their shapes."""
 
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from mfr.face.identity import IdentityNet, MarginHead, recognition_loss
+from mfr.face.identity import FACE, IdentityNet, MarginHead, ShapeHead, recognition_loss
 from mfr.face.reconstruction import augment
 from mfr.training import checkpoint
 from mfr.training.batches import FrameData, sent
@@ -32,7 +32,7 @@ def frozen_identity(run, device):
 
 
 class IdentityStage(Stage):
-    r"""V of Eq. 6: tell the training people apart under a margin."""
+    r"""V of Eq. 6: tell the training people apart under a margin, and say their shapes."""
 
     name, unit = "identity", "frames"
 
@@ -43,28 +43,54 @@ class IdentityStage(Stage):
         self.held = FrameData(self.held_clips, window=1, people=people).to(self.device)
         people = len(people)
         self.network = IdentityNet(self.config)
-        head = MarginHead(people, self.config)
-        self.modules = nn.ModuleDict({"network": self.network, "head": head})
+        self.margin = MarginHead(people, self.config)
+        self.shape = ShapeHead(self.config, self.frames.coefficients)
+        self.modules = nn.ModuleDict(
+            {"network": self.network, "head": self.margin, "shape": self.shape}
+        )
         chance = torch.log(torch.tensor(float(people))).item()
-        self.expect = f"loss about {chance:.1f} + margin at step 0 (chance among {people} people)"
+        self.expect = (
+            f"who about {chance:.1f} + margin at step 0 (chance among {people} people), "
+            "shape about 1 (nothing known)"
+        )
 
     def loss(self, step, draw, noise):
-        r"""Margin softmax on augmented frames."""
+        r"""Margin softmax and error of the shape on augmented frames."""
         index = self.share(self.frames.draw(self.config.batch_size, draw))
-        images = augment(self.frames.images(index), noise)
-        person = sent(self.frames.person[index], self.device)
-        return recognition_loss(self.network, self.modules["head"], images, person), {}
+        faces = augment(self.frames.images(index)[FACE], noise)  # (B, 3, 192, 192)
+        with self.precision():
+            vectors = self.network.of_faces(faces).float()
+        who = recognition_loss(self.margin, vectors, sent(self.frames.person[index], self.device))
+        shape = self.shape.error(vectors, sent(self.frames.coefficients[index], self.device))
+        terms = {"who": who.detach(), "shape": shape.detach()}
+        return who + self.config.shape_weight * shape, terms
+
+    def compiled(self):
+        r"""V's blocks: training shows it faces that are cut already, past its forward."""
+        return list(self.network.blocks)
 
     def held_out_loss(self, network):
-        r"""The same loss on held-out frames of people seen in training."""
+        r"""The margin softmax on held-out frames of people seen in training."""
         known = (self.held.person >= 0).nonzero()[:, 0]
         if not len(known):
             return float("nan")
         index = known[self.chosen_once(len(known), self.held_out_frames)]
 
         def loss(part):
-            images = self.held.images(part)
             person = sent(self.held.person[part], self.device)
-            return recognition_loss(network, self.modules["head"], images, person)
+            return recognition_loss(self.margin, network(self.held.images(part)), person)
 
         return mean_over(index, 32, loss)
+
+    def validation(self, network):
+        r"""The error of the shape of strangers [std^2]."""
+        strangers = (self.held.person < 0).nonzero()[:, 0]
+        if not len(strangers):
+            return {}
+        index = strangers[self.chosen_once(len(strangers), self.held_out_frames)]
+
+        def error(part):
+            coefficients = sent(self.held.coefficients[part], self.device)
+            return self.shape.error(network(self.held.images(part)), coefficients)
+
+        return {"strangers' shape": mean_over(index, 32, error)}

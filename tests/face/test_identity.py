@@ -134,7 +134,7 @@ def test_recognition_loss_is_the_cross_entropy_of_the_margin_softmax(net, genera
     head = MarginHead(3, CONFIG)
     logits = head(net(images), person).detach()
     want = sum(float(logits[b].logsumexp(0) - logits[b, person[b]]) for b in range(2)) / 2
-    assert recognition_loss(net, head, images, person).item() == pytest.approx(want, rel=1e-5)
+    assert recognition_loss(head, net(images), person).item() == pytest.approx(want, rel=1e-5)
 
 
 def test_equal_error_rate_agrees_with_every_threshold_tried(generator):
