@@ -84,7 +84,7 @@ class IdentityConfig:
     scale: float = 16.0  # of the cosines before the softmax
     shape_weight: float = 5.0  # of the error of the shape coefficients beside the softmax
     precision: str = "float32"  # of the network while training: float32 | bfloat16
-    steps: int = 3000
+    steps: int = 2500
     batch_size: int = 32  # frames
     learning_rate: float = 1e-3
     ema: float = 0.99

@@ -1425,8 +1425,8 @@ MUTANTS = {
                 "test_renderer_loss_is_the_weighted_sum_of_its_terms",
             ),
             (
-                'terms["warp"] = pixel_loss(rendered.warped, real)',
-                'terms["warp"] = pixel_loss(fake, real)',
+                'terms["pixel"] = pixel_loss(fake, real)',
+                'terms["pixel"] = pixel_loss(fake, fake)',
                 "test_renderer_loss_is_the_weighted_sum_of_its_terms",
             ),
         ],

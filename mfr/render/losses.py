@@ -148,15 +148,15 @@ def gan_loss(discriminator, fake):
     return -discriminator(fake).mean()
 
 
-def renderer_loss(rendered, real, config, V=None, features=None, discriminator=None):
+def renderer_loss(fake, real, config, V=None, features=None, discriminator=None):
     r"""Sum of the weighted terms of one rendered batch.
 
     Paper: Sec. 3.3, Eq. (6); weights ours. A term of weight 0, or whose network is None, is not
     computed.
 
     Args:
-        rendered: Rendered, from Renderer.render.
-        real: (B, 3, 256, 256), the true frames in [0, 1].
+        fake: (B, 3, 256, 256), rendered frames.
+        real: same shape, the true frames in [0, 1].
         config: RendererConfig, for the weights.
         V: frozen face recogniser of Eq. 6, or None.
         features: callable, images -> list of maps, frozen, or None.
@@ -165,7 +165,6 @@ def renderer_loss(rendered, real, config, V=None, features=None, discriminator=N
     Returns:
         (scalar, dict of the unweighted terms, without gradient).
     """
-    fake = rendered.image
     terms = {}
     if config.pixel_weight:
         terms["pixel"] = pixel_loss(fake, real)

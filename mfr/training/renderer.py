@@ -14,7 +14,7 @@ from mfr.render.losses import (
     pixel_loss,
     renderer_loss,
 )
-from mfr.render.renderer import Encoded, Rendered, Renderer
+from mfr.render.renderer import Encoded, Renderer
 from mfr.training.batches import FrameData, sent
 from mfr.training.identity import frozen_identity
 from mfr.training.stage import Stage, mean_over
@@ -96,16 +96,15 @@ class RendererStage(Stage):
                 moved = self.moved(self.network, portrait, shown, windows)
             return self.warp_loss(moved.float(), real, windows)
         with self.precision():
-            rendered = self.rendered(self.network, portrait, shown, windows)
-        rendered = Rendered(*(x.float() for x in rendered))
+            fake = self.rendered(self.network, portrait, shown, windows).image
+        fake = fake.float()
         judge = self.adversary if step >= self.config.gan_start else None
-        self.fake, self.real = rendered.image.detach(), real
+        self.fake, self.real = fake.detach(), real
         target = windows[:, self.config.window // 2]
-        near = Rendered(closeup(rendered.image, target), rendered.flow)
+        near = closeup(fake, target), closeup(real, target)
         with self.precision():
-            loss, terms = renderer_loss(rendered, real, self.config, self.V, self.features, judge)
-            real = closeup(real, target)
-            close, _ = renderer_loss(near, real, self.config, features=self.features)
+            loss, terms = renderer_loss(fake, real, self.config, self.V, self.features, judge)
+            close, _ = renderer_loss(*near, self.config, features=self.features)
         terms["close"] = close.detach()
         return loss + self.config.closeup_weight * close, terms
 
