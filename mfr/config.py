@@ -82,9 +82,9 @@ class IdentityConfig:
     identity_dim: int = 128
     margin: float = 0.2  # of the cosine of the true person
     scale: float = 16.0  # of the cosines before the softmax
-    shape_weight: float = 5.0  # of the error of the shape coefficients beside the softmax
+    shape_weight: float = 40.0  # of the error of the shape coefficients beside the softmax
     precision: str = "float32"  # of the network while training: float32 | bfloat16
-    steps: int = 2500
+    steps: int = 1500
     batch_size: int = 32  # frames
     learning_rate: float = 1e-3
     ema: float = 0.99

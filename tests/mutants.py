@@ -1360,6 +1360,21 @@ MUTANTS = {
                 "test_margin_softmax_matches_nested_loops",
             ),
             (
+                "truth = (coefficients[:, ID] - self.mean) / self.std",
+                "truth = coefficients[:, ID] / self.std",
+                "test_error_of_the_shape_matches_nested_loops",
+            ),
+            (
+                "return self.linear(self.scale * vectors)",
+                "return self.linear(vectors)",
+                "test_error_of_the_shape_matches_nested_loops",
+            ),
+            (
+                "self.of_faces(images[FACE])",
+                "self.of_faces(images[..., 32:224, 32:224])",
+                "test_v_of_a_frame_is_v_of_the_part_that_it_looks_at",
+            ),
+            (
                 "return F.normalize(self.project(last.flatten(1)), dim=1)",
                 "return self.project(last.flatten(1))",
                 "test_vector_has_length_one",

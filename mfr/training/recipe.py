@@ -36,7 +36,6 @@ SYNTHETIC = "-m data_tools.make_synthetic --out {out}/data/"
 TRAIN = "train_mfr.py "
 ROWS = (
     # data: nobody of one seed is met in a set of another
-    Row("data/small", SYNTHETIC + "small --size small --no-video --stills 16 --randomise"),
     Row("data/faces", SYNTHETIC + "faces --size faces --seed 7 --no-video --stills 24"),
     Row("data/town", SYNTHETIC + "town --size town --seed 2 --no-video --stills 4 --randomise"),
     Row("data/hall", SYNTHETIC + "hall --size hall --seed 11", hours=0.1),
@@ -44,7 +43,8 @@ ROWS = (
     # networks
     Row(
         "runs/identity",
-        TRAIN + "identity --data {out}/data/small --run {out}/runs/identity --steps 1200",
+        TRAIN + "identity --data {out}/data/town --run {out}/runs/identity --steps 2500 "
+        "--precision bfloat16",
     ),
     Row(
         "runs/reconstruction",
@@ -64,7 +64,7 @@ ROWS = (
     ),
     Row(
         "runs/renderer",
-        TRAIN + "renderer --data {out}/data/faces --run {out}/runs/renderer --steps 6500 "
+        TRAIN + "renderer --data {out}/data/faces --run {out}/runs/renderer --steps 8500 "
         "--precision bfloat16",
         needs=("runs/identity/identity.pt",),
     ),

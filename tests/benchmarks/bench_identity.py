@@ -58,7 +58,7 @@ def ridge(x, y, weight):
 
 
 def told(x, y, rng):
-    r"""What a ridge regression tells of people left out: (N, D), from x (N, C) of truth y (N, D)."""
+    r"""What a ridge regression of y (N, D) on x (N, C) tells of people left out: (N, D)."""
     guess, parts = np.empty_like(y), np.array_split(rng.permutation(len(x)), PARTS)
     for part in parts:
         known = np.setdiff1d(np.arange(len(x)), part)

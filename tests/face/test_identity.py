@@ -8,6 +8,7 @@ from mfr.config import IdentityConfig
 from mfr.face.identity import (
     IdentityNet,
     MarginHead,
+    ShapeHead,
     identity_loss,
     recognition_loss,
     verification_error,
@@ -135,6 +136,31 @@ def test_recognition_loss_is_the_cross_entropy_of_the_margin_softmax(net, genera
     logits = head(net(images), person).detach()
     want = sum(float(logits[b].logsumexp(0) - logits[b, person[b]]) for b in range(2)) / 2
     assert recognition_loss(head, net(images), person).item() == pytest.approx(want, rel=1e-5)
+
+
+def test_error_of_the_shape_matches_nested_loops(generator):
+    coefficients = torch.randn(7, 257, generator=generator, dtype=torch.float64)
+    coefficients[:, 3] = 0.25  # a column that never varies
+    head = ShapeHead(CONFIG, coefficients).double().requires_grad_(False)
+    vectors = torch.randn(5, 11, generator=generator, dtype=torch.float64)
+    faces = torch.randn(5, 257, generator=generator, dtype=torch.float64)
+    faces[:, 3] = 0.25
+    total = 0.0
+    for k in range(80):
+        known = [float(row[k]) for row in coefficients]
+        mean = sum(known) / 7
+        std = (sum((x - mean) ** 2 for x in known) / 6) ** 0.5
+        for b in range(5):
+            told = float(head.linear.bias[k]) + CONFIG.scale * sum(
+                float(head.linear.weight[k, i] * vectors[b, i]) for i in range(11)
+            )
+            total += (told - (float(faces[b, k]) - mean) / max(std, 1e-3)) ** 2
+    assert head.error(vectors, faces).item() == pytest.approx(total / (5 * 80), rel=1e-9)
+
+
+def test_v_of_a_frame_is_v_of_the_part_that_it_looks_at(net, generator):
+    images = noise(generator, 2, 3, 256, 256)
+    assert torch.equal(net(images), net.of_faces(images[..., 56:248, 32:224]))
 
 
 def test_equal_error_rate_agrees_with_every_threshold_tried(generator):

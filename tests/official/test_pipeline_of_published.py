@@ -229,7 +229,7 @@ def test_renderer_trains_on_vgg19_and_an_official_recogniser(folder, vico_folder
     cpu = torch.device("cpu")
     stage = RendererStage(settings, vico_folder, folder / "w128", cpu, V, features)
     with torch.no_grad():
-        stage.network.face.leave.bias.add_(0.5)  # so that the frame is not the portrait
+        stage.network.motion.flow.bias.add_(0.5)  # so that the frame is not the portrait
     draw = torch.Generator().manual_seed(0)
     total, terms = stage.loss(0, draw, draw)
     maps = features(stage.fake), features(stage.real)
@@ -239,7 +239,7 @@ def test_renderer_trains_on_vgg19_and_an_official_recogniser(folder, vico_folder
     assert terms["identity"] == pytest.approx(wanted, rel=1e-3, abs=1e-5)
     assert terms["perceptual"] > 1e-3 and total.requires_grad
     total.backward()
-    assert stage.network.face.leave.bias.grad.abs().sum() > 0
+    assert stage.network.motion.flow.bias.grad.abs().sum() > 0
 
 
 class Code:

@@ -153,7 +153,7 @@ def test_untrained_renderer_moves_the_nose(renderer, name, turn, axis, sign):
     there[0, globals()[name]] += turn
     moved = spot(renderer(renderer.encode(marked(nose, here), here), there))
     torch.testing.assert_close(moved, seen_at(nose, there), rtol=0, atol=0.7)
-    assert sign * (moved - seen_at(nose, here))[axis] > 2.5
+    assert sign * (moved - seen_at(nose, here))[axis] > 1.5
 
 
 @pytest.mark.parametrize(("name", "turn"), [("ROLL", 0.2), ("Z", 0.8)])
@@ -172,9 +172,9 @@ def test_background_stands_still(renderer, generator):
     portrait = torch.rand(1, 3, 256, 256, generator=generator)
     turned = pose(YAW=0.2, PITCH=-0.1, ROLL=0.1)
     rendered = renderer.render(renderer.encode(portrait, pose()), turned)
-    for columns in (slice(0, 12), slice(-12, None)):
-        assert 128 * rendered.flow[..., :12, columns].abs().max() < 1  # pixels
-        away = rendered.image[..., :12, columns] - portrait[..., :12, columns]
+    for columns in (slice(0, 8), slice(-8, None)):
+        assert 128 * rendered.flow[..., :8, columns].abs().max() < 1  # pixels
+        away = rendered.image[..., :8, columns] - portrait[..., :8, columns]
         assert away.abs().mean() < 0.05  # noise: elsewhere 0.3
     assert 128 * rendered.flow.abs().max() > 5
 
