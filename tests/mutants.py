@@ -1211,6 +1211,16 @@ MUTANTS = {
             ),
         ],
     ),
+    "data_tools/synthetic/picture/coverage.py": (
+        "tests/data_tools/test_rasterizer.py",
+        [
+            (
+                "edge_on = total.abs() < EDGE_ON",
+                "edge_on = total.abs() < 0",
+                "test_a_triangle_seen_from_its_edge_has_finite_weights",
+            ),
+        ],
+    ),
     "data_tools/synthetic/people/exercises.py": (
         "tests/data_tools/test_exercises.py",
         [

@@ -16,7 +16,7 @@ from data_tools.synthetic.people.face_model import (
     sample_person,
 )
 from data_tools.synthetic.people.skin_mesh import inside
-from data_tools.synthetic.picture.coverage import smooth_outlines, visible_triangles
+from data_tools.synthetic.picture.coverage import smooth_outlines, visible_triangles, weights
 from data_tools.synthetic.picture.rasterizer import (
     landmarks,
     motion,
@@ -141,6 +141,18 @@ def test_outlines_are_blended_by_covered_area(seed):
     # triangle can stay blind to a thin tip
     assert (soft - exact).abs().mean() < 0.3 * (hard[0] - exact).abs().mean()
     assert ((soft - exact).abs() < 0.2).double().mean() > 0.99
+
+
+def test_a_triangle_seen_from_its_edge_has_finite_weights():
+    columns, depths = torch.tensor([2.0, 3.25, 7.5]), torch.tensor([9.0, 10.0, 11.0])
+    edge_on = torch.stack([columns, 2 * columns - 1, depths], 1)  # three corners on one line
+    whole = torch.tensor([[0.0, 0.0, 10.0], [8.0, 0.0, 10.0], [0.0, 8.0, 10.0]])
+    share, depth = weights(
+        torch.stack([edge_on, whole]), torch.tensor([3.0, 2.0]), torch.tensor([5.0, 4.0])
+    )
+    torch.testing.assert_close(share[0], torch.full((3,), 1 / 3))
+    assert depth[0] == pytest.approx(10)
+    torch.testing.assert_close(share[1], torch.tensor([0.25, 0.25, 0.5]))
 
 
 def test_vertex_normals_match_a_loop():

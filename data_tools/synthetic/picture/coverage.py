@@ -8,6 +8,7 @@ import torch
 
 EMPTY = torch.iinfo(torch.int64).max
 INCLUDE = 2e-6  # edge slack [share of the box]: a pixel on a shared edge belongs to both sides
+EDGE_ON = 1e-6  # area over depth [pixels^2 / dm] below which float32 knows no weights
 SAMPLES = (
     (-0.3125, -0.0625),
     (-0.0625, 0.3125),
@@ -109,14 +110,18 @@ def weights(corners, column, row):
     r"""Perspective-correct weights of a triangle's corners at a place of the frame.
 
     Corners (n, 3, 3) column, row, depth; column and row (n,) [pixels] -> (n, 3), summing to 1, and
-    depth (n,) [dm].
+    depth (n,) [dm]. A triangle that is seen from its edge has no inside: there all three count alike.
     """
     x0, x1, x2 = (corners[:, :, 0] - column[:, None]).unbind(1)
     y0, y1, y2 = (corners[:, :, 1] - row[:, None]).unbind(1)
     flat = torch.stack([x1 * y2 - x2 * y1, x2 * y0 - x0 * y2, x0 * y1 - x1 * y0], 1)
     share = flat / corners[:, :, 2]
     total = share.sum(1)
-    return share / total[:, None], flat.sum(1) / total
+    edge_on = total.abs() < EDGE_ON
+    total = total.masked_fill(edge_on, 1.0)
+    even = edge_on[:, None]
+    depth = torch.where(edge_on, corners[:, :, 2].mean(1), flat.sum(1) / total)
+    return torch.where(even, 1 / 3, share / total[:, None]), depth
 
 
 def smooth_outlines(image, depth, part, nearest, screen, triangles, jump=0.06):
