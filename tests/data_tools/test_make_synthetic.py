@@ -263,6 +263,15 @@ def test_a_motion_set_has_many_answers_and_one_portrait_of_everybody(few):
     assert (portrait_of(one) != portrait_of(by_listener["1"][0])).any()
 
 
+def test_a_person_keeps_the_seat_in_further_answers_and_another_sits_elsewhere():
+    meeting = dataset.plan("demo", 3)[0]
+    track = dataset.play(meeting, 3).speech.track
+    again = replace(meeting, answer=1)
+    rests = [dataset.listen(one, 3, track)[1] for one in (meeting, again, replace(again, seat=1))]
+    assert (rests[0] == rests[1]).all()
+    assert (rests[0][:3] != rests[2][:3]).all()
+
+
 def test_a_motion_set_can_be_trained_on_and_reads_each_speech_once(few, monkeypatch):
     from mfr.files import media
     from mfr.training.batches import MotionData
