@@ -2,6 +2,7 @@ r"""Shared by all tests: the markers, a reader's own code under our tests, a gen
 
 import pytest
 import torch
+from side_by_side import pytest_runtestloop  # noqa: F401
 
 
 def pytest_configure(config):
@@ -26,6 +27,7 @@ def pytest_configure(config):
 
 
 def pytest_addoption(parser):
+    parser.addoption("--processes", type=int, help="that run the tests (as many as pay)")
     parser.addoption("--slow", action="store_true", help="also run the tests marked slow")
     parser.addoption(
         "--mine",

@@ -2675,7 +2675,7 @@ MUTANTS = {
             (
                 "parts[3] = [*parts[3], meeting.seat]",
                 "pass",
-                "test_a_motion_set_has_many_answers_and_one_portrait_of_everybody",
+                "test_a_person_keeps_the_seat_in_further_answers_and_another_sits_elsewhere",
             ),
             (
                 ", rounds - again)",

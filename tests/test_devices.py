@@ -22,6 +22,7 @@ from mfr.motion.stream import ResponseStream
 from mfr.training import batches, checkpoint, watching
 from mfr.training.motion import MotionStage
 from mfr.training.reconstruction import ReconstructionStage
+from mfr.training.renderer import RendererStage
 from mfr.training.stage import Stage
 from mfr.training.stages import STAGES
 
@@ -39,7 +40,8 @@ pytestmark = pytest.mark.slow  # about a minute
 def few():
     r"""Few frames to judge by, videos read once, one evaluation at the end."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Stage, "held_out_frames", 4)
+        for stage in (Stage, RendererStage):
+            patch.setattr(stage, "held_out_frames", 4)
         patch.setattr(MotionStage, "held_out_windows", 64)
         patch.setattr(ReconstructionStage, "familiar_frames", 4)
         patch.setattr(batches, "some_frames", cache(batches.some_frames))

@@ -23,7 +23,7 @@ PACKAGES = {
     "pytest",
 }
 OURS = {"mfr", "data_tools", "tutorials", "tests", "oracles", "modules", "mutants", "conftest"}
-OURS |= {"pretended"}
+OURS |= {"pretended", "side_by_side"}
 OURS |= {path.stem for path in ROOT.glob("*.py")}
 FILELESS = ("mfr/sound/", "mfr/motion/", "mfr/render/")  # know nothing of files
 FILE_MODULES = {

@@ -7,7 +7,6 @@ ROWS is all of it. A row that is done is not done again; one that was cut short 
 recipe/weights/ holds the files with a table of how each was made.
 """
 
-import argparse
 import json
 import shutil
 import subprocess
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mfr.config import STAGES
-from mfr.files.whole import atomic, command
+from mfr.files.whole import atomic, command, command_line
 from mfr.training import checkpoint
 
 ROOT = Path(__file__).parents[2]
@@ -175,11 +174,7 @@ def plan(out, trial=False, rows=ROWS):
 
 def main(arguments=None):
     r"""The command line."""
-    parser = argparse.ArgumentParser(
-        prog="mfr.training.recipe",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_line("mfr.training.recipe", __doc__)
     parser.add_argument("--out", default="recipe", help="everything goes here (%(default)s)")
     parser.add_argument("--dry-run", action="store_true", help="print what would be done")
     parser.add_argument("--trial", action="store_true", help="at a tiny scale, to see that it runs")
