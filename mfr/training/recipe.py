@@ -4,7 +4,7 @@ r"""From nothing to every bundled file: one command, fixed seeds, goes on after 
     python -m mfr.training.recipe --out recipe
 
 ROWS is all of it. A row that is done is not done again; one that was cut short goes on. In the end
-recipe/weights/ holds the files with a table of how each was made.
+recipe/weights/ holds the files, their curves and a table of how each was made.
 """
 
 import argparse
@@ -144,12 +144,14 @@ def cook(out, trial=False, rows=ROWS):
 
 
 def gather(out, book):
-    r"""OUT/weights: the files and a table of how each was made."""
+    r"""OUT/weights: the files, their logs and a table of how each was made."""
     lines = ["| file | command | steps | held out at the end | hours |", "|---|---|---|---|---|"]
     for stage in STAGES:
         made = out / "runs" / stage / f"{stage}.pt"
-        with atomic(out / "weights" / made.name) as temporary:
-            shutil.copyfile(made, temporary)
+        log = made.with_suffix("") / "log.jsonl"  # what later runs may expect
+        for source, name in ((made, made.name), (log, f"logs/{stage}.jsonl")):
+            with atomic(out / "weights" / name) as temporary:
+                shutil.copyfile(source, temporary)
         state, entry = checkpoint.load(made, stage), book.done[f"runs/{stage}"]
         said = " ".join(entry["words"]).replace(str(out), "OUT")
         lines.append(

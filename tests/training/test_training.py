@@ -11,7 +11,7 @@ import train_mfr
 from mfr import config
 from mfr.face.morphable import landmark_places
 from mfr.training import averaging as training
-from mfr.training import batches, checkpoint
+from mfr.training import batches, checkpoint, watching
 from mfr.training.motion import MotionStage
 from mfr.training.reconstruction import ReconstructionStage
 from mfr.training.renderer import RendererStage, relit
@@ -59,9 +59,12 @@ def test_every_stage_trains_and_leaves_its_files(stage, vico_folder, run, capsys
     assert checkpoint.load(run / f"{stage}.pt", stage)["step"] == 2
     assert json.loads((run / stage / "config.json").read_text())["steps"] == 2
     lines = (run / stage / "log.jsonl").read_text().split("\n")[:-1]
-    entries = [json.loads(line) for line in lines]
+    first, *entries = [json.loads(line) for line in lines]
+    assert first["step"] == 0 and first["settings"]["batch_size"] == 3
     assert all(("energy" in entry) == (stage == "motion") for entry in entries)
     assert [entry["step"] for entry in entries] == [1, 2]
+    pictured = stage != "reconstruction"  # the folder has no face model
+    assert (run / stage / "picture.png").exists() == pictured
     printed = capsys.readouterr().out
     assert (run / stage / "loss.png").read_bytes().startswith(b"\x89PNG")
     for word in ("expect", "step      0/2", "held out", "steps/s", "left", "done", "next"):
@@ -191,12 +194,12 @@ def interrupt(stage, folder, run, steps, at, *more):
         if len(calls) > at:
             raise KeyboardInterrupt
 
-    original, train_mfr.log = train_mfr.log, cut
+    original, watching.write_log = watching.write_log, cut
     try:
         with pytest.raises(KeyboardInterrupt):
             train(stage, folder, run, steps, *more)
     finally:
-        train_mfr.log = original
+        watching.write_log = original
 
 
 def test_evaluation_does_not_disturb_training(vico_folder, run, monkeypatch):
