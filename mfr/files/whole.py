@@ -36,7 +36,7 @@ def atomic(path):
 
 
 def sweep(folder, name="*"):
-    r"""Remove what writers of `name`, a pattern without suffix, left there when they were killed."""
+    r"""Remove what killed writers of `name`, a pattern without suffix, have left in a folder."""
     for left in Path(folder).glob(f".{name}.*.partial*"):
         left.unlink(missing_ok=True)
 

@@ -1,6 +1,7 @@
 r"""What a stage makes beside the truth, on the same held-out examples at every evaluation.
 
-RUN/STAGE/picture.png shows it. Nothing here draws from a generator of the training.
+RUN/STAGE/picture.png shows it. Each function makes an Image of a stage and its network; none draws
+from a generator of the training.
 """
 
 import numpy as np
@@ -35,7 +36,7 @@ def draw(stage, network, path):
 
 
 def likeness(stage, network):
-    r"""Cosines between frames of people known from training: 1 is white, 0 and below black.
+    r"""Cosines between frames of people known from training, as an Image: 1 white, 0 black.
 
     A person's frames lie beside each other; white blocks on the diagonal are right.
     """
@@ -51,7 +52,7 @@ def likeness(stage, network):
 
 
 def landmarks(stage, network):
-    r"""Landmarks on held-out frames: the true ones in white, ours in green."""
+    r"""Landmarks on held-out frames, an Image: the true ones in white, ours in green."""
     if stage.model is None:
         return None
     held = stage.held
@@ -67,14 +68,13 @@ def landmarks(stage, network):
                 x, y = u + BESIDE, IMAGE_SIZE - BESIDE - v
                 ImageDraw.Draw(picture).ellipse((x - 1.5, y - 1.5, x + 1.5, y + 1.5), colour)
         pictures.append(picture)
-    return sheet([as_images(pictures[::2]), as_images(pictures[1::2])], ["true white, ours green"])
+    return sheet(in_columns(pictures, 2), ["true white, ours green"])
 
 
 def squares(stage, network):
-    r"""Squares of faces on held-out pictures: the true ones in white, ours in green.
+    r"""Squares of faces on held-out pictures, an Image: the true ones in white, ours in green.
 
-    Of each side what every cell says that is sure of a face; a true one has the size that the
-    network knows.
+    What every cell says that is sure of a face; of a size that the network knows.
     """
     images, truth, _ = stage.held
     index = truth[:, 0].amax((1, 2)).argsort(descending=True, stable=True)[:SQUARES]
@@ -90,14 +90,13 @@ def squares(stage, network):
                 corners = Face(x * grow, y * grow, side * grow, tilt).corners()
                 ImageDraw.Draw(picture).line([*corners, corners[0]], colour)
         pictures.append(picture)
-    columns = [as_images(pictures[i::3]) for i in range(min(3, len(pictures)))]
-    return sheet(columns, ["true white, ours green"])
+    return sheet(in_columns(pictures, 3), ["true white, ours green"])
 
 
 def tracks(stage, network):
     r"""Pitch, yaw and the liveliest number of the face in a held-out clip of each attitude.
 
-    The truth is black, draws are coloured.
+    An Image: the truth black, draws in colours.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -113,7 +112,7 @@ def tracks(stage, network):
     for column, (attitude, clip) in zip(axes.T, clips):
         draws, truth = stage.answers(network, clip, generator)
         seconds = np.arange(len(truth)) / FPS
-        for axis, (name, place) in zip(column, rows.items()):
+        for axis, place in zip(column, rows.values()):
             axis.plot(seconds, draws[..., place].T, linewidth=1, alpha=0.8)
             axis.plot(seconds, truth[:, place], color="black", linewidth=1.5)
             axis.tick_params(labelsize=7)
@@ -127,7 +126,7 @@ def tracks(stage, network):
 
 
 def frames(stage, network):
-    r"""A row a portrait: it, the frame of its video that is least like it, that frame rendered."""
+    r"""Rows of portrait, the frame of its video that is least like it, that rendered: an Image."""
     held = stage.held
     own = held.windows[:, stage.config.window // 2]  # (N, 70)
     index = stage.chosen_once(len(own), FRAMES)
@@ -149,17 +148,18 @@ MADE = {
 
 
 def as_picture(image):
-    r"""(3, h, w) in [0, 1] -> a PIL picture."""
+    r"""(3, h, w) in [0, 1] -> an Image."""
     return Image.fromarray((image * 255).round().byte().permute(1, 2, 0).numpy())
 
 
-def as_images(pictures):
-    r"""PIL pictures of one size -> (N, 3, h, w) in [0, 1]."""
-    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255
+def in_columns(pictures, most):
+    r"""Images of one size -> up to `most` columns (n, 3, h, w) in [0, 1]."""
+    pixels = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255
+    return [pixels[i::most] for i in range(min(most, len(pictures)))]
 
 
 def sheet(columns, words):
-    r"""Columns of images (n, 3, h, w) in [0, 1] side by side, words above them: a PIL picture."""
+    r"""Columns of images (n, 3, h, w) in [0, 1] side by side, words above them: an Image."""
     most = max(len(column) for column in columns)
     width = columns[0].shape[3]
     made = Image.new("RGB", (width * len(columns), TITLE + columns[0].shape[2] * most))

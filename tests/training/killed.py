@@ -7,7 +7,6 @@ is a fork of this process, so that what all of them need is read once.
 
 import itertools
 import os
-import resource
 import signal
 import sys
 from functools import cache, partial
@@ -28,13 +27,13 @@ MOMENTS = 14  # of writing: as many as a run has until its first evaluation is o
 
 
 def child(words, prepare=lambda: None):
-    r"""Run train_mfr.py in a fork; how it ended, as os.wait has it."""
+    r"""Run train_mfr.py in a fork; (how it ended, what it used), as os.wait4 has them."""
     process = os.fork()
     if process == 0:
         prepare()
         train_mfr.main(words)
         os._exit(0)
-    return os.waitpid(process, 0)[1]
+    return os.wait4(process, 0)[1:]
 
 
 def torn(moment):
@@ -76,18 +75,18 @@ def main(out, words):
     folder = Path(words[words.index("--data") + 1])
     if words[0] != "finder":
         batches.FrameData(read_clips(folder), window=1)
-    assert child([*words, "--run", f"{out}/whole"]) == 0
-    took = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    end, used = child([*words, "--run", f"{out}/whole"])
+    assert end == 0
     again, ends = [*words, "--resume", "--run"], []
     for share in np.random.default_rng(3).uniform(0.05, 0.6, KILLS):
         # processor's time; nobody handles this signal, which ends a process as kill -9 does
-        timer = partial(signal.setitimer, signal.ITIMER_PROF, float(share * took))
-        ends.append(child([*again, f"{out}/timed"], timer))
+        timer = partial(signal.setitimer, signal.ITIMER_PROF, float(share * used.ru_utime))
+        ends.append(child([*again, f"{out}/timed"], timer)[0])
     assert set(ends) <= {0, signal.SIGPROF} and signal.SIGPROF in ends, ends
-    ends = [child([*again, f"{out}/torn"], partial(torn, m)) for m in range(MOMENTS)]
+    ends = [child([*again, f"{out}/torn"], partial(torn, m))[0] for m in range(MOMENTS)]
     assert set(ends) <= {0, signal.SIGKILL} and ends.count(signal.SIGKILL) >= 10, ends
     for twin in ("timed", "torn"):
-        assert child([*again, f"{out}/{twin}"]) == 0
+        assert child([*again, f"{out}/{twin}"])[0] == 0
 
 
 if __name__ == "__main__":

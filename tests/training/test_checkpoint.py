@@ -116,9 +116,9 @@ def test_what_killed_writers_left_is_swept_and_nothing_else(tmp_path):
     kept = {"a.txt", "b.txt", ".b.txt", ".hidden.pt"}
     for name in kept:
         (tmp_path / name).write_text("whole")
-    for name in ("a", "b", "a.b"):
-        writer = atomic(tmp_path / f"{name}.txt")
-        writer.__enter__().write_text("half")  # and never comes back
+    writers = [atomic(tmp_path / f"{name}.txt") for name in ("a", "b", "a.b")]
+    for writer in writers:
+        writer.__enter__().write_text("half")  # and does not come back
     sweep(tmp_path, "b")
     assert {path.name for path in tmp_path.iterdir() if "partial" not in path.name} == kept
     assert len(list(tmp_path.iterdir())) == len(kept) + 2

@@ -1,6 +1,8 @@
 r"""What stages draw of themselves. Oracles: networks that know the truth, whose pictures show
 no difference; a slow search for the frame that is shown."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from PIL import Image
 
 from mfr import config
 from mfr.files.vico import read_clips
-from mfr.training import pictures
+from mfr.training import batches, pictures
 from mfr.training.batches import MotionData
 from mfr.training.stages import STAGES
 
@@ -21,15 +23,23 @@ TINY = {
 }
 
 
-@pytest.fixture
-def folders(vico_folder, cutouts, tmp_path):
+@pytest.fixture(scope="module")
+def folders(vico_folder, cutouts, tmp_path_factory):
     r"""Data of a stage: the folder again with the synthetic world's face model, or cutouts."""
     from data_tools.synthetic.people.model_file import write_model
 
+    folder = tmp_path_factory.mktemp("with_model")
     for path in vico_folder.iterdir():
-        (tmp_path / path.name).symlink_to(path)
-    write_model(tmp_path / "face_model.mat")
-    return lambda stage: cutouts if stage == "finder" else tmp_path
+        (folder / path.name).symlink_to(path)
+    write_model(folder / "face_model.mat")
+    return lambda stage: cutouts if stage == "finder" else folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def read_once():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batches, "some_frames", cache(batches.some_frames))
+        yield
 
 
 def build(stage, folder):
@@ -89,6 +99,15 @@ def test_true_landmarks_are_covered_by_right_ones(folders):
     assert min(dots(wrong, colour) for colour in (pictures.TRUE, pictures.OURS)) > 100
     built.model = None
     assert pictures.landmarks(built, None) is None
+
+
+def test_a_landmark_is_drawn_where_it_is_seen(folders, monkeypatch):
+    built = build("reconstruction", folders("reconstruction"))
+    corner = torch.zeros(pictures.FACES, 1, 2)  # the lower left one of the crop
+    monkeypatch.setattr(pictures, "landmark_places", lambda model, coefficients: corner)
+    shown = np.asarray(pictures.landmarks(built, lambda images: None))[pictures.TITLE :]
+    y, x = np.nonzero((shown[:256, :256] == pictures.OURS).all(-1))
+    assert abs(x.mean() - 16) < 1 and abs(y.mean() - 240) < 1
 
 
 def test_true_squares_are_covered_by_right_ones(folders):

@@ -85,6 +85,7 @@ def test_a_run_off_the_expected_curve_is_told(entries, word, tmp_path):
     said = watching.astray(entries, watching.read_log(tmp_path / "log.jsonl"))
     assert (word in said) if word else said == ""
     assert watching.astray(entries, []) == ""
+    assert watching.astray(entries, expected[1:]) == ""  # an older log there
 
 
 def test_progress_tells_rate_time_left_and_what_is_judged():
