@@ -110,3 +110,19 @@ def vico_folder(tmp_path_factory):
         lines.append(f"{attitude},c{i},{names[0]},{names[1]},{i % 2},{10 + i % 3},{split}")
     (folder / "RLD_data.csv").write_text("\n".join(lines) + "\n")
     return folder
+
+
+@pytest.fixture(scope="session")
+def cutouts(tmp_path_factory):
+    r"""Twenty ovals of noise for the finder, 192x192, transparent around."""
+    import numpy as np
+    from PIL import Image
+
+    folder = tmp_path_factory.mktemp("cutouts")
+    rng = np.random.default_rng(5)
+    y, x = (np.mgrid[:192, :192] + 0.5 - 96) / 48
+    for i in range(20):
+        pixels = rng.integers(0, 256, (192, 192, 4), np.uint8)
+        pixels[..., 3] = 255 * ((x / 0.8) ** 2 + y**2 < 1)
+        Image.fromarray(pixels).save(folder / f"{i:02d}.png")
+    return folder

@@ -1674,6 +1674,51 @@ MUTANTS = {
                 "int(steps / pace)",
                 "test_progress_tells_rate_time_left_and_what_is_judged",
             ),
+            (
+                "held_out <= (1 + ASTRAY) * usual",
+                "held_out <= usual",
+                "test_a_run_off_the_expected_curve_is_told",
+            ),
+            (
+                'if k != "seed"}',
+                'if k != "width"}',
+                "test_a_run_off_the_expected_curve_is_told",
+            ),
+            (
+                "== told(expected) != (None, {})",
+                "== told(expected)",
+                "test_a_run_off_the_expected_curve_is_told",
+            ),
+        ],
+    ),
+    "mfr/training/pictures.py": (
+        "tests/training/test_pictures.py",
+        [
+            (
+                ".masked_fill(held.video[index, None] != held.video, -1)",
+                "",
+                "test_a_rendered_frame_stands_beside_the_true_one",
+            ),
+            (
+                "u + BESIDE, IMAGE_SIZE - BESIDE - v",
+                "u + BESIDE, BESIDE + v",
+                "test_a_landmark_is_drawn_where_it_is_seen",
+            ),
+            (
+                "said[said[:, 4] > SURE]",
+                "said",
+                "test_true_squares_are_covered_by_right_ones",
+            ),
+        ],
+    ),
+    "mfr/files/whole.py": (
+        "tests/training/test_checkpoint.py",
+        [
+            (
+                '".{name}.*.partial*"',
+                '"*{name}.*"',
+                "test_what_killed_writers_left_is_swept_and_nothing_else",
+            ),
         ],
     ),
     "mfr/training/processes.py": (

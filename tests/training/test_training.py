@@ -82,9 +82,12 @@ def test_every_stage_trains_and_leaves_its_files(stage, run, two_steps):
     assert checkpoint.load(run / f"{stage}.pt", stage)["step"] == 2
     assert json.loads((run / stage / "config.json").read_text())["steps"] == 2
     lines = (run / stage / "log.jsonl").read_text().split("\n")[:-1]
-    entries = [json.loads(line) for line in lines]
+    first, *entries = [json.loads(line) for line in lines]
+    assert first["step"] == 0 and first["settings"]["batch_size"] == 3
     assert all(("energy" in entry) == (stage == "motion") for entry in entries)
     assert [entry["step"] for entry in entries] == [1, 2]
+    pictured = stage != "reconstruction"  # the folder has no face model
+    assert (run / stage / "picture.png").exists() == pictured
     assert (run / stage / "loss.png").read_bytes().startswith(b"\x89PNG")
     for word in ("expect", "step      0/2", "held out", "steps/s", "left", "done", "next"):
         assert word in printed
