@@ -44,7 +44,13 @@ def main(arguments=None):
     pace = chosen(partial(system.live, system.look(str(listeners[0][1])), ATTITUDES[0]))
     print(pace.told(), flush=True)
     drawn = {"stride": pace.stride, "steps": pace.steps}
-    server = Server(system, listeners, options.port, **drawn)
+    try:
+        server = Server(system, listeners, options.port, **drawn)
+    except OSError as error:
+        raise ValueError(
+            f"--port {options.port}: cannot be had ({error.strerror}); is the page open already? "
+            "allowed: another port, or 0 for a free one"
+        ) from error
     print(f"mfr-net   live at {server.address}", flush=True)
     print("          on this machine alone; end it with Ctrl+C", flush=True)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))

@@ -36,7 +36,7 @@ STAGES = ("see", "hear", "move", "render")
 # what is said, once
 LOST = {
     "sound": "some sound was lost: silence takes its place",
-    "pictures": "some pictures were lost: the one before takes their place",
+    "pictures": "some pictures were lost, or came too fast: the one before takes their place",
 }
 LATE = {
     "sound": "some sound came twice or too late: it is left out",

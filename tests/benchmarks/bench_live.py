@@ -110,6 +110,7 @@ def quality(options):
             ways[f"stride {stride}, {steps} steps"] = (stream(stride, steps), stride)
     rows = [told(oracle, world.oracle.motion, oracle) + [""]]
     rows += [told(real, [x[None] for x in world.held.real], oracle) + [""]]
+    rows[1][1] = ""  # to itself
     print("\n".join(table(HEAD, rows)), flush=True)
     for name, (draw, stride) in ways.items():
         begun = time.process_time()

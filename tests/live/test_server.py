@@ -23,6 +23,7 @@ import pytest
 from PIL import Image
 
 from mfr.live import pace
+from mfr.live.__main__ import main
 from mfr.live.server import (
     LARGEST,
     PICTURE,
@@ -282,6 +283,12 @@ def test_conversation_with_ones_own_photo(client, monkeypatch):
     speaker.join()
     assert len(answered) == 3 and answered == sorted(answered)
     client.send(json.dumps({"stop": True}))
+
+
+def test_a_port_that_is_taken_is_named(server, weights):
+    words = ["--no-browser", "--port", str(server.server_port), "--weights", str(weights)]
+    with pytest.raises(ValueError, match=f"--port {server.server_port}: cannot be had .*allowed"):
+        main(words)
 
 
 def test_a_page_that_is_slow_gets_fewer_frames_and_not_later_ones(client, monkeypatch):
