@@ -218,6 +218,7 @@ def test_two_interrupts_or_an_early_one_leave_nothing(tmp_path, patient):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_a_terminal_reaches_ffmpeg_too(weights, clip, tmp_path):
     words = [sys.executable, "sample_mfr.py", "--live", str(clip), "--weights", str(weights)]
     words += ["--steps", "1", "--out", str(tmp_path / "out")]
@@ -227,7 +228,7 @@ def test_ctrl_c_in_a_terminal_reaches_ffmpeg_too(weights, clip, tmp_path):
             assert command.poll() is None, command.stderr.read()
         time.sleep(0.8)  # it lasts for one second
         os.killpg(command.pid, signal.SIGINT)
-        said, trouble = command.communicate(timeout=60)
+        said, trouble = command.communicate(timeout=600)
     left = [path.name for path in (tmp_path / "out").glob("*")]
     assert "Traceback" not in trouble
     if command.returncode == 0:
