@@ -13,6 +13,7 @@ import argparse
 import sys
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from mfr.config import ATTITUDES, FPS
 from mfr.files import media
 from mfr.files.whole import command
 from mfr.live import avi, film
+from mfr.live.pace import chosen
 from mfr.motion.model import eventful
 from mfr.training.own_network import register
 
@@ -113,15 +115,21 @@ def listen_live(system, options):
     )
     portrait = look(system, options)
     attitude = ATTITUDES[0] if options.attitude == "all" else options.attitude
-    live = system.live(
+    start = partial(
+        system.live,
         portrait,
         attitude,
         fps=source.fps,
         sample_rate=source.rate,
         seed=options.seed,
         guidance=options.guidance,
-        **({} if options.steps is None else {"steps": options.steps}),
     )
+    if options.steps is None:
+        pace = chosen(start)
+        print(pace.told(), flush=True)
+        live = start(stride=pace.stride, steps=pace.steps)
+    else:
+        live = start(steps=options.steps)
     live.head, live.expression = options.head_scale, options.expression_scale
     print(f"speaker   {'standard input' if piped else options.live}, in real time", flush=True)
     path = Path(options.out) / "live.mp4"

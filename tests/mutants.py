@@ -1965,9 +1965,34 @@ MUTANTS = {
                 "test_rate_gives_way_and_latency_does_not",
             ),
             (
+                "if pace.busy <= BUSY and pace.delay <= DELAY:",
+                "if pace.busy <= BUSY:",
+                "test_the_best_that_keeps_up_is_chosen",
+            ),
+            (
+                "return FPS * (self.see + self.move / self.stride)",
+                "return FPS * (self.see + self.move) / self.stride",
+                "test_the_best_that_keeps_up_is_chosen",
+            ),
+            (
+                "return (self.stride - 1) / FPS +",
+                "return self.stride / FPS +",
+                "test_the_best_that_keeps_up_is_chosen",
+            ),
+            (
+                "return bool(self.live.waiting) and not self.stopped",
+                "return bool(self.live.waiting)",
+                "tests/live/test_film.py::test_an_interrupt_leaves_a_whole_video_of_what_was_shown",
+            ),
+            (
                 "kept = set(shown[::-2])",
                 "kept = set(shown[::2])",
                 "test_pictures_that_waited_together_are_thinned_and_sounds_are_not",
+            ),
+            (
+                "self._cost = max(spent, 0.8 * self._cost + 0.2 * spent)",
+                "self._cost += 0.2 * (spent - self._cost)",
+                "test_rate_gives_way_and_latency_does_not",
             ),
             (
                 "if len(self._chunks) >= BACKLOG:",
@@ -2020,6 +2045,11 @@ MUTANTS = {
                 "test_without_the_token_nothing_is_answered",
             ),
             (
+                "room.acquire()  # a page",
+                "pass  # a page",
+                "test_a_page_that_is_slow_gets_fewer_frames_and_not_later_ones",
+            ),
+            (
                 "if width * height > MOST_PIXELS:",
                 "if False:",
                 "test_a_large_photo_is_refused_before_it_is_decoded",
@@ -2028,6 +2058,21 @@ MUTANTS = {
                 "self.server.one.release()",
                 "pass",
                 "test_second_tab_is_told_and_gets_its_turn",
+            ),
+        ],
+    ),
+    "mfr/live/film.py": (
+        "tests/live/test_film.py",
+        [
+            (
+                "sound = media.fit_sound(source.sound, source.rate, count / FPS)",
+                "sound = source.sound",
+                "test_an_interrupt_leaves_a_whole_video_of_what_was_shown",
+            ),
+            (
+                "        signal.signal(signal.SIGINT, before)\n        paced.stop()",
+                "        paced.stop()",
+                "test_two_interrupts_or_an_early_one_leave_nothing",
             ),
         ],
     ),
@@ -2040,8 +2085,8 @@ MUTANTS = {
                 "test_avi_is_what_ffmpeg_decodes",
             ),
             (
-                'yield "picture", bgr[..., ::-1]',
-                'yield "picture", bgr',
+                "last = bgr[..., ::-1]",
+                "last = bgr",
                 "test_avi_is_what_ffmpeg_decodes",
             ),
         ],

@@ -29,6 +29,7 @@ ENCODERS = {
     ".gif": "-vf split[a][b];[a]palettegen=max_colors={c}:stats_mode=single[p];[b][p]"
     "paletteuse=new=1:dither=bayer -an",
 }
+APART = {"start_new_session": True}  # Ctrl+C is ours to answer, not ffmpeg's
 
 
 class MediaInfo(NamedTuple):
@@ -160,7 +161,7 @@ def _decoded(path, filters, size):
     command = _ffmpeg("-v", "fatal", "-i", path, *chosen, *raw)
     # its words go nowhere: a pipe that nobody reads would stop it
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=-1
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=-1, **APART
     ) as decoder:
         try:
             while len(frame := decoder.stdout.read(math.prod(shape))) == math.prod(shape):
@@ -435,6 +436,27 @@ def write_video(path, frames, fps=FPS, sound=None, sample_rate=None, quality=8):
     return count
 
 
+def add_sound(path, sound, sample_rate):
+    r"""Give a silent .mp4 its sound; the pictures are copied as they are.
+
+    Args:
+        path: it is replaced, whole or not at all.
+        sound: (N, channels) in [-1, 1].
+        sample_rate: of the sound [Hz].
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with tempfile.TemporaryDirectory() as folder, atomic(path) as temporary:
+        wav = Path(folder) / "sound.wav"
+        write_sound(wav, sound, sample_rate)
+        copied = ("-c:v", "copy", "-movflags", "+faststart", "-c:a", "aac")
+        command = _ffmpeg("-v", "error", "-y", "-i", path, "-i", wav, *copied, temporary)
+        run = subprocess.run(command, capture_output=True, text=True, errors="replace", **APART)
+        if run.returncode != 0:
+            raise OSError(f"{path}: cannot be written ({_last_line(run.stderr)})")
+
+
 def _encoder(path, quality):
     """The options of a container's encoders for a quality from 1 to 10."""
     share = 1 - quality / 10
@@ -449,7 +471,7 @@ def _feed(command, frames, said, path):
     """Pour frames into an encoder that writes its words to a file; their number."""
     count, shape = 0, None
     encoder = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said, **APART
     )
     with encoder:
         try:

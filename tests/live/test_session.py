@@ -165,7 +165,7 @@ def test_a_stream_that_comes_back_is_used_again(unrendered, portrait, speaker):
         live.push(there, sound[i * RATE // 30 : (i + 1) * RATE // 30], i / 30, i / 30)
     seen = np.stack(live._pictures.rows)[-60:]
     assert np.array_equal(seen[12], seen[11]) and np.array_equal(seen[12], seen[39])
-    changed = np.stack([live._look(picture) for picture in pictures[40:]])
+    changed = np.stack([live._pictures.look(picture) for picture in pictures[40:]])
     np.testing.assert_allclose(seen[40:], changed, rtol=1e-5, atol=1e-5)
 
 
