@@ -475,7 +475,7 @@ def folder_of(weights, tmp_path, *stages):
 def test_bundled_weights_take_the_place_of_those_a_run_did_not_train(
     weights, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(pipeline, "WEIGHTS", weights)
+    monkeypatch.setattr(pipeline.loading, "WEIGHTS", weights)
     folder = folder_of(weights, tmp_path, "motion")
     message = "motion has no identity.pt, reconstruction.pt, renderer.pt; bundled weights"
     with pytest.warns(UserWarning, match=message):
