@@ -555,8 +555,8 @@ MUTANTS = {
                 "test_second_order_falls_with_the_square_of_the_step",
             ),
             (
-                "before, x_0 = x_0, (x - noise_std[step.t] * eps) / signal[step.t]",
-                "before, x_0 = x_0, (x - noise_std[step.t] * eps)",
+                "x_0 = (x - noise * eps) / signal if second else None",
+                "x_0 = x - noise * eps if second else None",
                 "test_second_order_walk_is_dpm_solvers_multistep",
             ),
             (
@@ -575,12 +575,12 @@ MUTANTS = {
                 "test_sampling_does_not_clamp",
             ),
             (
-                "return x if held is None else torch.where(held, known, x)",
+                "return x if held is None else self.hold(0, x, known, held)",
                 "return x",
                 "test_held_frames_are_draws_of_q_and_end_as_known",
             ),
             (
-                "eps = torch.where(held, (x - signal[step.t] * known) / noise_std[step.t], eps)",
+                "eps = torch.where(held, (x - signal * known) / noise, eps)",
                 "pass",
                 "test_held_frames_are_draws_of_q_and_end_as_known",
             ),

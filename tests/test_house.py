@@ -308,9 +308,9 @@ def law_packages(name, text):
 
 def law_media(name, text):
     return [
-        f"{name}:{line}: imports {module}; only mfr/files/media.py may"
+        f"{name}:{line}: imports {module}; only mfr/files/ may"
         for line, module, _ in imports(text)
-        if within(module, ["soundfile", "imageio_ffmpeg"]) and name != "mfr/files/media.py"
+        if within(module, ["soundfile", "imageio_ffmpeg"]) and not name.startswith("mfr/files/")
     ]
 
 

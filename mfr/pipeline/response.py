@@ -1,5 +1,7 @@
 r"""One listener's response: coefficients now, frames and files when asked for."""
 
+import itertools
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +11,7 @@ import torch
 from mfr.config import FPS
 from mfr.face.coefficients import from_motion, save_mat
 from mfr.files import media
+from mfr.files.ahead import ahead
 from mfr.motion.model import eventful
 from mfr.pipeline.portrait import Portrait
 from mfr.pipeline.squares import scaled, show
@@ -16,6 +19,7 @@ from mfr.render import paste
 
 PASTED = 1920  # longest side of a video of the whole picture [pixels]
 MOMENTS = 8  # of a response in a notebook
+WAITING = 16  # frames that wait for the encoder, at most
 
 
 class Response(NamedTuple):
@@ -49,6 +53,25 @@ class Response(NamedTuple):
         still = show(whole, self.portrait.square)
         return paste.into(picture[:height, :width], square, still, self.frames())
 
+    def beside(self, speaker=None, paste=False, alone=False, seen=None):
+        r"""What a video of the response shows; made by other threads, a little ahead of its use.
+
+        Args:
+            speaker: Speaker to show on the left, or None.
+            paste: the whole picture, not the square of it.
+            alone: leave the speaker out and only tell `seen` of it.
+            seen: function of (number, speaker's frame or None, listener's), or None.
+
+        Returns:
+            Iterator of L uint8 arrays (H, W, 3).
+        """
+        listener = ahead(self.pasted() if paste else self.frames(), WAITING)
+        others = itertools.repeat(None) if speaker is None else ahead(speaker.frames(), WAITING)
+        for number, (left, right) in enumerate(zip(others, listener)):
+            if seen is not None:
+                seen(number, left, right)
+            yield right if alone or left is None else np.concatenate([left, right], 1)
+
     def save(self, path, speaker=None, paste=False, fps=FPS, quality=8):
         r"""Render the response into a video.
 
@@ -59,13 +82,12 @@ class Response(NamedTuple):
             fps: of the video [1/s].
             quality: 1 (small) to 10 (good).
         """
-        frames = self.pasted() if paste else self.frames()
+        frames = self.beside(None if paste else speaker, paste)
         sound = {}
         if speaker is not None:
             sound = {"sound": speaker.sound, "sample_rate": speaker.sample_rate}
-            if not paste:
-                frames = (np.concatenate(pair, 1) for pair in zip(speaker.frames(), frames))
-        media.write_video(path, media.at_rate(frames, FPS, fps), fps, quality=quality, **sound)
+        with closing(media.at_rate(frames, FPS, fps)) as shown:
+            media.write_video(path, shown, fps, quality=quality, **sound)
         return Path(path)
 
     def strip(self, count=MOMENTS):

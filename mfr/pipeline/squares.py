@@ -42,13 +42,14 @@ def in_picture(system, picture, name, number):
     return square, [scaled(other, grow) for other in faces]
 
 
-def in_video(system, path, number):
+def in_video(system, path, number, progress=None):
     r"""The square of a face in a video, or its squares at 30 fps, and how many are besides.
 
     Args:
         system: System.
         path: video.
         number: which face, 1 is the largest.
+        progress: function of (done, in all, "pictures"), or None.
 
     Returns:
         ((left, top, side) or an array (L, 3) of them [pixels], number of other faces).
@@ -65,6 +66,8 @@ def in_video(system, path, number):
         for i, picture in enumerate(media.glances(path, rate, WATCHED)):
             if i in chosen:
                 kept[i] = picture
+            if progress is not None:
+                progress(i, count, "pictures")
             yield picture
 
     found, others = track.follow(system.finder, glances(), number)

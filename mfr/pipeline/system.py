@@ -1,6 +1,7 @@
 r"""The networks together: look, perceive, respond, render."""
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +14,11 @@ from mfr.face.reconstruction import reconstruct
 from mfr.files import media
 from mfr.motion.condition import Condition
 from mfr.motion.model import one_hot, scale_motion
-from mfr.pipeline import squares
+from mfr.pipeline import choices, squares
 from mfr.pipeline.portrait import Portrait, portrait_coefficients
 from mfr.pipeline.response import Response
-from mfr.pipeline.speaker import Speaker, watch
+from mfr.pipeline.speaker import Speaker, hear, watch
 from mfr.render.renderer import window_coefficients
-from mfr.sound.features import acoustic_features
-
-BATCH = 16  # frames at once in rendering
 
 
 class System:
@@ -42,8 +40,19 @@ class System:
         self.reconstruction, self.renderer = reconstruction, renderer
         self.reads_crop = getattr(renderer, "reads_crop", False)
         self.device = device
+        self.choice = choices.default()  # how frames are rendered
 
-    def perceive(self, path, coefficients=None, sound=None, crop=None, face=1):
+    def choose(self, choice):
+        r"""Take another choices.Choice: threads of the process, precision and batch of rendering.
+
+        Raises:
+            ValueError: it is not allowed.
+        """
+        choices.check(choice)
+        self.choice = choice
+        torch.set_num_threads(choice.threads)
+
+    def perceive(self, path, coefficients=None, sound=None, crop=None, face=1, progress=None):
         r"""A speaker's video as numbers: 45 of sound and 70 of the face a frame.
 
         Paper: Sec. 4.1.3.
@@ -55,6 +64,7 @@ class System:
             crop: (left, top, side) of the face [pixels], "middle", or None to find the face and,
                 should the head walk, to go along with it; with coefficients None is the middle.
             face: which face to find, 1 is the largest.
+            progress: function of (done, in all, "pictures" or "frames"), or None.
 
         Returns:
             Speaker. Where picture, sound and coefficients differ in length, the shortest counts;
@@ -65,33 +75,29 @@ class System:
         """
         if not media.probe(path).has_video:
             raise ValueError(f"{path}: has sound but no picture; a video is needed")
-        waveform, sample_rate = media.read_sound(sound or path)
+        audio, sound = hear(sound or path)
         others = 0
         if crop is None and coefficients is None and self.finder is not None:
-            crop, others = squares.in_video(self, path, face)
+            crop, others = squares.in_video(self, path, face, progress)
         crop = None if isinstance(crop, str) else crop
         if coefficients is None:
-            motion, unfamiliar = watch(self, path, crop)
+            motion, unfamiliar = watch(self, path, crop, progress)
             what = "picture"
         else:
             motion, unfamiliar = to_motion(load_mat(coefficients)[0]), 0.0
             what = str(coefficients)
-        heard = int(len(waveform) / sample_rate * FPS + 0.5)
-        length = min(len(motion), heard)
-        if length < 1:
-            raise ValueError(f"{sound or path}: its sound is shorter than one frame")
-        if abs(len(motion) - heard) > 1:
+        length = min(len(motion), len(audio))
+        if abs(len(motion) - len(audio)) > 1:
             warnings.warn(
-                f"{path}: {what} has {len(motion)} frames, sound {heard}; {length} are used",
+                f"{path}: {what} has {len(motion)} frames, sound {len(audio)}; {length} are used",
                 stacklevel=2,
             )
-        features = acoustic_features(waveform, sample_rate, num_frames=length)
         return Speaker(
             Path(path),
-            torch.from_numpy(features),
+            torch.from_numpy(audio[:length]),
             torch.as_tensor(motion[:length], dtype=torch.float32),
-            media.fit_sound(waveform, sample_rate, length / FPS),
-            sample_rate,
+            replace(sound, samples=round(length / FPS * sound.rate)),
+            sound.rate,
             crop,
             unfamiliar,
             others,
@@ -248,12 +254,19 @@ class System:
             Iterator of L uint8 arrays (256, 256, 3).
         """
         motion = self._through(motion, portrait.params)
-        windows = window_coefficients(motion, self.renderer.config.window)
-        if moments is not None:
-            windows = windows[torch.as_tensor(moments)]
-        for part in windows.split(BATCH):
-            images = self.renderer(portrait.encoded, part.to(self.device))
-            yield from _pixels(images)
+        moments = torch.arange(len(motion)) if moments is None else torch.as_tensor(moments)
+        for numbers in moments.split(self.choice.batch):
+            part = torch.stack([self._window(motion, number) for number in numbers.tolist()])
+            half = self.choice.precision == "bfloat16"
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
+                images = self.renderer(portrait.encoded, part.to(self.device))
+            yield from _pixels(images.float())
+
+    def _window(self, motion, number):
+        """(window, 70) coefficients around one frame of (L, 70)."""
+        size = self.renderer.config.window
+        first = max(0, number - size // 2)
+        return window_coefficients(motion[first : number + size // 2 + 1], size)[number - first]
 
 
 def _pixels(images):
