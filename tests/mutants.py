@@ -2824,6 +2824,176 @@ MUTANTS = {
             ),
         ],
     ),
+    "mfr/motion/cascade.py": (
+        "tests/motion/test_cascade.py",
+        [
+            (
+                "return number % 2 * (self.stride // 2)",
+                "return 0",
+                "test_step_behind_step_is_the_walk_with_all_windows_together",
+            ),
+            (
+                "overlapping = -(-walk.window // walk.stride) - 1",
+                "overlapping = 1",
+                "test_windows_of_every_overlap_are_joined_as_in_whole_clips",
+            ),
+            (
+                "while self.x.shape[1] > self.walk.reach",
+                "while self.x.shape[1] >= self.walk.reach",
+                "test_step_behind_step_is_the_walk_with_all_windows_together",
+            ),
+            (
+                "walk, first = self.walk, self.start - self.walk.past",
+                "walk, first = self.walk, self.start",
+                "test_step_behind_step_is_the_walk_with_all_windows_together",
+            ),
+            (
+                "walk.stride, shift=max(0, -first)",
+                "walk.stride, shift=0",
+                "test_step_behind_step_is_the_walk_with_all_windows_together",
+            ),
+            (
+                "moved = walk.diffusion.hold(walk.plan[0].t, moved, walk.known, held)",
+                "pass",
+                "test_step_behind_step_is_the_walk_with_all_windows_together",
+            ),
+            (
+                "moved, before = step.push(moved, before,",
+                "moved, before = step.push(moved, before and 0 * before,",
+                "test_step_behind_step_is_the_walk_with_all_windows_together",
+            ),
+            (
+                "x, seed + number) for",
+                "x, seed) for",
+                "test_noise_of_the_steps_has_its_law_whatever_the_group",
+            ),
+            (
+                "moved.shape[1]), alpha=self.step.std)",
+                "moved.shape[1]))",
+                "test_noise_of_the_steps_has_its_law_whatever_the_group",
+            ),
+            (
+                "self.shape = (block, len(like), like.shape[2])",
+                "self.shape = (block, 1, 1)",
+                "test_noise_of_the_steps_has_its_law_whatever_the_group",
+            ),
+            (
+                "sum(step.groups for step in steps)",
+                "len(steps)",
+                "test_what_is_held_does_not_grow_with_the_clip",
+            ),
+        ],
+    ),
+    "mfr/sound/stretches.py": (
+        "tests/sound/test_stretches.py",
+        [
+            (
+                "lead = (begins - first) * fps",
+                "lead = 0",
+                "test_features_in_stretches_are_those_of_the_whole",
+            ),
+            (
+                "AROUND = 1  #",
+                "AROUND = 0  #",
+                "test_features_in_stretches_are_those_of_the_whole",
+            ),
+            (
+                "count = int(len(kept) / sample_rate * fps + 0.5)",
+                "count = int(len(kept) / sample_rate * fps)",
+                "test_features_in_stretches_are_those_of_the_whole",
+            ),
+        ],
+    ),
+    "mfr/files/ahead.py": (
+        "tests/files/test_ahead.py",
+        [
+            (
+                "queue.Queue(count)",
+                "queue.Queue()",
+                "test_items_come_in_order_from_another_thread_that_is_never_far_ahead",
+            ),
+            (
+                "put((None, error, True))",
+                "put((None, None, True))",
+                "test_an_error_comes_where_its_item_would_have",
+            ),
+            (
+                "source.close()  #",
+                "pass  #",
+                "test_who_stops_taking_stops_the_thread",
+            ),
+        ],
+    ),
+    "mfr/files/progress.py": (
+        "tests/files/test_ahead.py",
+        [
+            (
+                "(done - before) / (now - since)",
+                "done / (now - since)",
+                "test_progress_says_rate_and_time_left_now_and_then",
+            ),
+            (
+                "clock((total - done) / pace)",
+                "clock(total / pace)",
+                "test_progress_says_rate_and_time_left_now_and_then",
+            ),
+            (
+                "self.told, pace = now,",
+                "_, pace = now,",
+                "test_progress_says_rate_and_time_left_now_and_then",
+            ),
+        ],
+    ),
+    "mfr/files/sounds.py": (
+        "tests/files/test_sounds.py",
+        [
+            (
+                "yield block[:left]",
+                "yield block",
+                "test_a_sound_is_as_long_as_is_asked_for",
+            ),
+            (
+                "        while left:",
+                "        while False:",
+                "test_a_sound_is_as_long_as_is_asked_for",
+            ),
+            (
+                "decoder.stdout.read(start - len(head))",
+                "pass",
+                "test_blocks_are_the_sound",
+            ),
+            (
+                "aresample=async=1:first_pts=0",
+                "aresample=async=1",
+                "tests/files/test_media.py::test_flash_and_click_stay_within_a_frame_at_every_rate_and_if_one_begins_late",
+            ),
+        ],
+    ),
+    "mfr/pipeline/choices.py": (
+        "tests/pipeline/test_choices.py",
+        [
+            (
+                "best if times[best] < GAIN * times[first] else first",
+                "best",
+                "test_a_gain_below_a_tenth_changes_nothing",
+            ),
+            (
+                "min(times, key=times.get)",
+                "max(times, key=times.get)",
+                "test_a_slower_candidate_is_not_chosen",
+            ),
+            (
+                "min(trials[1:])",
+                "trials[0]",
+                "test_the_first_trial_of_each_warms_up",
+            ),
+            (
+                "if field not in fixed:",
+                "if True:",
+                "test_every_field_is_tried_and_what_the_user_fixed_is_not",
+            ),
+        ],
+    ),
     "mfr/files/media.py": (
         "tests/files/test_media.py",
         [
@@ -2831,6 +3001,11 @@ MUTANTS = {
                 "while (shown + 0.5) * fps < (i + 1) * wanted:",
                 "while shown * fps < i * wanted:",
                 "test_another_rate_shows_what_was_shown_at_the_time",
+            ),
+            (
+                ":start_time=0",
+                "",
+                "test_flash_and_click_stay_within_a_frame_at_every_rate_and_if_one_begins_late",
             ),
             (
                 "size = size[::-1]",
