@@ -1030,6 +1030,16 @@ MUTANTS = {
         "tests/motion/test_model.py",
         [
             (
+                "return torch.tensor(sorted(chosen)) * every",
+                "return torch.tensor(sorted(chosen))",
+                "test_eventful_moments_are_those_in_which_something_happens",
+            ),
+            (
+                "part.copy_(self.listener.denormalise(part) + origin)",
+                "part.copy_(self.listener.denormalise(part))",
+                "test_a_clip_that_is_not_held_whole_gets_the_same_response",
+            ),
+            (
                 "scale[MOTION_EXP] = float(expression)",
                 "scale[MOTION_EXP] = float(head)",
                 "test_scales_move_head_and_face_from_the_portrait_each_by_its_own",

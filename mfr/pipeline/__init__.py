@@ -12,8 +12,10 @@ r"""The whole system: a speaker's video, a portrait and an attitude become a lis
             ...
 
 In a notebook a Portrait shows the square that was taken and a Response a row of its moments.
-Frames are read, reconstructed and rendered in small batches, so that memory holds a clip's
-coefficients and never its pictures.
+Frames are decoded, reconstructed, rendered and encoded side by side, each a few ahead of the next
+(mfr.files.ahead), and motion is drawn a few windows at a time (mfr.motion.cascade): memory holds a
+clip's coefficients and never its pictures or its sound. system.choose(choices.Choice(2, "float32",
+8)) says how frames are rendered; choices.measured finds out what is quick here.
 """
 
 from mfr.pipeline.loading import FINDER, WEIGHTS, load
