@@ -1,6 +1,7 @@
 r"""The networks together: look, perceive, respond, render."""
 
 import warnings
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -257,10 +258,15 @@ class System:
         moments = torch.arange(len(motion)) if moments is None else torch.as_tensor(moments)
         for numbers in moments.split(self.choice.batch):
             part = torch.stack([self._window(motion, number) for number in numbers.tolist()])
-            half = self.choice.precision == "bfloat16"
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
+            with self._precision():
                 images = self.renderer(portrait.encoded, part.to(self.device))
             yield from _pixels(images.float())
+
+    def _precision(self):
+        """What the renderer computes in."""
+        if self.choice.precision == "float32":
+            return nullcontext()
+        return torch.autocast(self.device.type, choices.PRECISIONS[self.choice.precision])
 
     def _window(self, motion, number):
         """(window, 70) coefficients around one frame of (L, 70)."""
