@@ -1120,7 +1120,7 @@ MUTANTS = {
                 "test_samples_are_counted_from_the_portrait",
             ),
             (
-                "return self.listener.denormalise(x_0) + self._origin(cond)",
+                "return self.listener.denormalise(x_0) + origin",
                 "return self.listener.denormalise(x_0)",
                 "test_samples_are_counted_from_the_portrait",
             ),
@@ -1680,8 +1680,8 @@ MUTANTS = {
                 "test_what_looks_wrong_is_said",
             ),
             (
-                "int((steps - step) / pace)",
-                "int(steps / pace)",
+                "clock((steps - step) / pace)",
+                "clock(steps / pace)",
                 "test_progress_tells_rate_time_left_and_what_is_judged",
             ),
         ],
@@ -2975,7 +2975,8 @@ MUTANTS = {
             (
                 "aresample=async=1:first_pts=0",
                 "aresample=async=1",
-                "tests/files/test_media.py::test_flash_and_click_stay_within_a_frame_at_every_rate_and_if_one_begins_late",
+                "tests/files/test_media.py::"
+                "test_flash_and_click_stay_within_a_frame_at_every_rate_and_if_one_begins_late",
             ),
         ],
     ),
@@ -3004,6 +3005,16 @@ MUTANTS = {
             ),
         ],
     ),
+    "mfr/files/ffmpeg.py": (
+        "tests/files/test_media.py",
+        [
+            (
+                "size = size[::-1]",
+                "size = size",
+                "test_an_upright_telephones_video_has_the_size_that_is_seen",
+            ),
+        ],
+    ),
     "mfr/files/media.py": (
         "tests/files/test_media.py",
         [
@@ -3016,11 +3027,6 @@ MUTANTS = {
                 ":start_time=0",
                 "",
                 "test_flash_and_click_stay_within_a_frame_at_every_rate_and_if_one_begins_late",
-            ),
-            (
-                "size = size[::-1]",
-                "size = size",
-                "test_an_upright_telephones_video_has_the_size_that_is_seen",
             ),
         ],
     ),

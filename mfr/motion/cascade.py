@@ -57,8 +57,8 @@ def take_walk(walk, x, generator, progress=None):
     length, part = x.shape[1], walk.group * walk.stride
     seed = 0
     if any(step.std > 0 for step in walk.plan):
-        like = {"generator": generator, "device": generator.device}
-        seed = int(torch.randint(2**62, (1,), **like))
+        device = generator.device
+        seed = int(torch.randint(2**62, (1,), generator=generator, device=device))
     steps = [_Step(walk, number, x, seed + number) for number in range(len(walk.plan))]
     groups = [num_windows(walk.shift(i) + length, walk.window, walk.stride) for i in range(2)]
     groups = [-(-windows // walk.group) for windows in groups]

@@ -3,12 +3,12 @@ a predictor that is known in closed form; groups of other sizes; how far the ste
 
 import pytest
 import torch
-from test_clips import EXACT, condition, draw, random_model
 
 from mfr.motion.cascade import Walk, take_walk
 from mfr.motion.clips import ClipDenoiser, num_windows
 from mfr.motion.diffusion import GaussianDiffusion, linear_beta_schedule
 from mfr.motion.guidance import Guided
+from tests.motion.test_clips import EXACT, condition, draw, random_model
 
 TABLES = GaussianDiffusion(linear_beta_schedule(50))
 STEPS = [50, 31, 17, 7, 2]
