@@ -107,6 +107,6 @@ def test_the_face_stays_the_same_persons(system):
     (response,) = system.respond(speaker, portrait, "positive")
     frames = np.stack([frame for i, frame in enumerate(response.frames()) if i % 40 == 0])
     with torch.no_grad():
-        vectors = system.identity(system._images(frames))
+        vectors = system.identity(system.images(frames))
     same = (vectors * portrait.identity).sum(1)
     assert float(same.min()) > float((vectors * other.identity).sum(1).max())

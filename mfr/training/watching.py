@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from mfr.config import to_dict
+from mfr.files.progress import clock
 from mfr.files.whole import atomic
 
 MEMORY = 50  # steps that a running mean looks back
@@ -63,13 +64,12 @@ class Finite:
 
 def progress(step, steps, running, pace, device, held_out=None):
     r"""One line: `running` name -> mean ("loss" is the sum), pace [steps/s], name -> held out."""
-    left = int((steps - step) / pace)
     judged = "".join(f"   {name} {value:.4f}" for name, value in (held_out or {}).items())
     terms = "".join(f" {k} {v:.3g}" for k, v in running.items() if k != "loss")
-    clock = f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}"
+    left = clock((steps - step) / pace)
     return (
         f"step {step:>6}/{steps}   loss {running['loss']:.4f}{judged}  {terms}   "
-        f"{pace:.1f} steps/s   {clock} left   {memory(device):.1f} GB"
+        f"{pace:.1f} steps/s   {left} left   {memory(device):.1f} GB"
     )
 
 
