@@ -1,5 +1,7 @@
 r"""What chapters need and do not teach: random inputs, a place for figures, small drawings."""
 
+import contextlib
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +9,8 @@ import numpy as np
 import torch
 
 from mfr.config import ATTITUDES, PAPER, MotionConfig
+from mfr.face.coefficients import save_mat
+from mfr.files import media
 from mfr.motion.condition import Condition
 from mfr.motion.diffusion import GaussianDiffusion
 from mfr.motion.model import noise_predictor, one_hot
@@ -54,6 +58,13 @@ def toy_loss(network, x_0, cond, generator):
     return ((eps - noise)[..., 3:11] ** 2).mean()
 
 
+def descend(adam, loss):
+    r"""One step of an optimiser down a loss."""
+    adam.zero_grad()
+    loss.backward()
+    adam.step()
+
+
 def learn(config, world, steps):
     r"""A network trained on a toy world, and the loss of each step."""
     generator = torch.manual_seed(0)  # also of the first weights
@@ -62,9 +73,7 @@ def learn(config, world, steps):
     for _ in range(steps):
         x_0, cond = world(generator)[:2]
         loss = toy_loss(network, x_0, cond, generator)
-        adam.zero_grad()
-        loss.backward()
-        adam.step()
+        descend(adam, loss)
         losses.append(loss.item())
     return network, losses
 
@@ -135,24 +144,6 @@ def _told(generator, audio, shown, mood, reaction):
     return x_0, Condition(audio, speaker, identity, torch.eye(3)[mood], portrait)
 
 
-def answers_later(generator, B=32, L=12, past=0, wait=8):
-    r"""A third: the phrase ended before the window, and the answer falls into it; (x_0, Condition).
-
-    The speaker's voice stops at one of the `wait` frames before the window, and a positive listener
-    nods `wait` frames after that, a negative one the other way. Only who hears `past` frames before
-    the window can know when.
-    """
-    end = -torch.randint(1, wait, (B,), generator=generator)
-    mood = torch.randint(3, (B,), generator=generator)
-    frames = torch.arange(-past, L)
-    audio = (frames < end[:, None]).float()[..., None].expand(B, past + L, 45)
-    shown = torch.zeros(B, past + L, 8)
-    since = torch.arange(L) - end[:, None] - wait
-    nod = 2 * torch.exp(-((since / 1.5) ** 2) / 2)
-    reaction = (1 - mood[:, None]) * nod  # (B, L)
-    return _told(generator, audio, shown, mood, reaction[..., None].expand(B, L, 8))
-
-
 def normal_density(x, mean, std):
     r"""The bell curve's height at x."""
     return torch.exp(-(((x - mean) / std) ** 2) / 2) / (std * (2 * torch.pi) ** 0.5)
@@ -198,3 +189,28 @@ def draw_line_face(axes, points):
         axes.plot(*points[list(line), :2].T, "o-", color="0.3", ms=2, lw=1)
     axes.plot(*points[15, :2], "C3o", ms=5)
     axes.set(xlim=(0, 224), ylim=(0, 224), aspect="equal")
+
+
+def printed(command, words):
+    r"""The lines that a command prints."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        command(words)
+    return said.getvalue().splitlines()
+
+
+def release(folder, pairs):
+    r"""Write pairs of two seconds as a release has them: 25 frames a second, 64x48, grey."""
+    rng, folder = np.random.default_rng(0), Path(folder)
+    lines = ["attitude,audio,listener,speaker,listener_id,speaker_id,data_split"]
+    for n in range(pairs):
+        for role in ("listener", "speaker"):
+            coefficients = 0.02 * rng.normal(size=(50, 257)).cumsum(0)
+            save_mat(folder / "recons" / f"{role}{n}.mat", coefficients)
+            grey = (128 + 400 * coefficients[:, 224]).clip(0, 255).astype(np.uint8)
+            frames = [np.full((48, 64, 3), value, np.uint8) for value in grey]
+            media.write_video(folder / "videos" / f"{role}{n}.mp4", frames, fps=25)
+        media.write_sound(folder / "audios" / f"{n}.wav", 0.1 * rng.normal(size=32000), 16000)
+        split = "test" if n == pairs - 1 else "train"
+        lines.append(f"{ATTITUDES[n % 3]},{n},listener{n},speaker{n},{n},{10 + n},{split}")
+    (folder / "RLD_data.csv").write_text("\n".join(lines) + "\n")
