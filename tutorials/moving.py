@@ -99,8 +99,8 @@ def attitudes():
     for attitude in ATTITUDES:
         rest = person.neutral_motion()[0]
         motion = sample_listener(speech, attitude, person.id, np.random.default_rng(101), rest)
-        columns.append(pictures_of(person, motion[::EVERY]))
-    return np.concatenate(columns, 2), EVERY / FPS
+        columns.append(pictures_of(person, motion[:: 2 * EVERY]))
+    return np.concatenate(columns, 2), 2 * EVERY / FPS
 
 
 CHAPTERS = {"02": acting, "05": chain, "09": turning, "12": attitudes}
