@@ -38,6 +38,7 @@ from mfr.training import checkpoint
 
 SIZES = ("width", "feedforward", "steps", "learning_rate")  # not what is compared here
 CHAIN = {"sample_steps": 100, "sample_eta": 1.0}
+BEHAVIOUR = 4  # last columns: attitude, delay, style, seams
 LETTER = {k: v for k, v in PAPER["motion"].items() if k not in SIZES} | CHAIN
 
 
@@ -184,8 +185,10 @@ def table(world, scored, references, options):
     members, (oracle, real) = sets_of(world.held.clips), references
     place, rows = len(members), []
     scale = np.mean(oracle.energy) if oracle else 1.0
-    for one in filter(None, (oracle, real)):
-        rows.append(Row((one.name,), cells(one, members, oracle), False))
+    if oracle:
+        rows.append(Row((oracle.name,), cells(oracle, members, oracle), False))
+    behaviour = cells(real, members, oracle)[-BEHAVIOUR:]  # it is the truth of all the others
+    rows.append(Row((real.name,), [None] * (place + 5) + behaviour, False))
     above = {rung.name: name for rung, _, name in configs()}
     for name, seeds in scored.items():
         found = [cells(one, members, oracle) for one in seeds]
