@@ -51,6 +51,8 @@ def pytest_collection_modifyitems(config, items):
         if not items:
             files = ", ".join(exercise.tests for exercise, _ in config.mine.values())
             raise pytest.UsageError(f"no test here judges {', '.join(config.mine)}; run {files}")
+        for item in items:
+            item.user_properties.append(("judges", sorted(judged(item))))  # its report has it too
     for item in items:
         if "slow" in item.keywords and not config.getoption("--slow"):
             item.add_marker(pytest.mark.skip(reason="slow: add --slow"))
@@ -63,9 +65,10 @@ def pytest_terminal_summary(terminalreporter, config):
         return
     from tutorials.exercise.judge import diagnose
 
-    failed = terminalreporter.stats.get("failed", []) + terminalreporter.stats.get("error", [])
+    bad = terminalreporter.stats.get("failed", []) + terminalreporter.stats.get("error", [])
     for name, (exercise, mine) in config.mine.items():
         terminalreporter.section(f"your {name}")
+        failed = [report for report in bad if name in dict(report.user_properties)["judges"]]
         lines = diagnose(exercise, mine)
         if not failed and not lines:
             lines = ["right by every test of its mathematics"]

@@ -158,10 +158,12 @@ class GaussianDiffusion:
         if order != 1:
             raise ValueError(f"order is {order} with None steps; allowed: 1 for the chain")
         t = torch.arange(self.T, 0, -1, device=self.betas.device)
-        one, zero = torch.ones_like(self.betas[t]), torch.zeros_like(self.betas[t])
+        one = torch.ones_like(self.betas[t])[:, None, None]  # (T, 1, 1), a clip for each t
         # Eq. (4) is linear in (x_t, eps): its coefficients are its values at (1, 0) and (0, 1)
-        x_scale, eps_scale = self.p_mean(one, t, zero), self.p_mean(zero, t, one)
-        return samplers.listed(t, x_scale, eps_scale, self.chain_variance[t].sqrt(), zero)
+        x_scale = self.p_mean(one, t, 0 * one).flatten()
+        eps_scale = self.p_mean(0 * one, t, one).flatten()
+        std = self.chain_variance[t].sqrt()
+        return samplers.listed(t, x_scale, eps_scale, std, torch.zeros_like(std))
 
     @torch.no_grad()
     def sample(
