@@ -13,6 +13,8 @@ import argparse
 import sys
 import time
 import warnings
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,14 +24,19 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from mfr import official, pipeline
 from mfr.config import ATTITUDES, FPS
 from mfr.files import media
+from mfr.files.ahead import ahead
+from mfr.files.progress import Progress
 from mfr.files.whole import command
 from mfr.live import avi, film
+from mfr.live.pace import chosen
 from mfr.motion.model import eventful
+from mfr.pipeline import choices
 from mfr.training.own_network import register
 
 DEMO = pipeline.WEIGHTS / "demo"  # made by data_tools.make_synthetic
 MOMENTS = 8  # columns of the contact sheet
 TILE, MARGIN, CAPTION = 160, 6, 110  # of the contact sheet [pixels]
+WORTH_TIMING = 3600  # frames to render from which it pays to try how [frames]
 FORMATS = ("mp4", "webm", "gif", "png")
 
 
@@ -60,24 +67,16 @@ def main(arguments=None):
             f"--save-coefficients is {options.save_coefficients!r}; allowed: a name "
             "that ends in .mat, or nothing"
         )
+    choices.check(choices.default()._replace(**chosen(options)))
     started = time.monotonic()
     system = assemble(options)
     if options.live is not None:
         return listen_live(system, options)
     speaker, portrait = meet(system, options)
+    settle(system, portrait, len(attitudes) * options.samples * len(speaker.motion), options)
     rows, suffix = {}, f".{options.format}"
-    for attitude in attitudes:
-        responses = system.respond(
-            speaker,
-            portrait,
-            attitude,
-            options.samples,
-            options.seed,
-            options.steps,
-            options.guidance,
-            head_scale=options.head_scale,
-            expression_scale=options.expression_scale,
-        )
+    # the next attitude's motion is drawn while this one's is rendered and encoded
+    for attitude, responses in ahead(drawn(system, speaker, portrait, attitudes, options), 1):
         for response in responses:
             name = f"{attitude}_{response.sample}"
             begun = time.monotonic()
@@ -97,6 +96,60 @@ def main(arguments=None):
     print(f"written   {sheet}   in all {time.monotonic() - started:.0f} s")
 
 
+def drawn(system, speaker, portrait, attitudes, options):
+    r"""The responses in each attitude, drawn when they are asked for.
+
+    Args:
+        system: pipeline.System.
+        speaker: Speaker.
+        portrait: Portrait.
+        attitudes: names.
+        options: of the command line.
+
+    Returns:
+        Iterator of (attitude, list of Response).
+    """
+    for attitude in attitudes:
+        responses = system.respond(
+            speaker,
+            portrait,
+            attitude,
+            options.samples,
+            options.seed,
+            options.steps,
+            options.guidance,
+            partial(Progress(attitude), unit="steps"),
+            options.head_scale,
+            options.expression_scale,
+        )
+        yield attitude, responses
+
+
+def settle(system, portrait, frames, options):
+    r"""Choose how to render, by a timing if the user left something open and much is to be done.
+
+    Args:
+        system: pipeline.System.
+        portrait: Portrait.
+        frames: to render in all.
+        options: of the command line.
+    """
+    fixed = chosen(options)
+    choice, measured = choices.default()._replace(**fixed), ""
+    if frames >= WORTH_TIMING and len(fixed) < len(choice):
+        render = choices.rendering(system, portrait)
+        choice, seconds = choices.measured(render, fixed, system.device)
+        measured = f"; {1 / seconds:.0f} frames/s in a trial"
+    system.choose(choice)
+    print(f"rendering {choice}{measured}", flush=True)
+
+
+def chosen(options):
+    r"""Fields of choices.Choice that the options name, as a dict."""
+    fields = {name: getattr(options, name) for name in choices.Choice._fields}
+    return {name: value for name, value in fields.items() if value is not None}
+
+
 def listen_live(system, options):
     r"""Play a video, or what comes in by standard input, to the listener in real time.
 
@@ -113,15 +166,21 @@ def listen_live(system, options):
     )
     portrait = look(system, options)
     attitude = ATTITUDES[0] if options.attitude == "all" else options.attitude
-    live = system.live(
+    start = partial(
+        system.live,
         portrait,
         attitude,
         fps=source.fps,
         sample_rate=source.rate,
         seed=options.seed,
         guidance=options.guidance,
-        **({} if options.steps is None else {"steps": options.steps}),
     )
+    if options.steps is None:
+        pace = chosen(start)
+        print(pace.told(), flush=True)
+        live = start(stride=pace.stride, steps=pace.steps)
+    else:
+        live = start(steps=options.steps)
     live.head, live.expression = options.head_scale, options.expression_scale
     print(f"speaker   {'standard input' if piped else options.live}, in real time", flush=True)
     path = Path(options.out) / "live.mp4"
@@ -176,7 +235,12 @@ def meet(system, options):
         coefficients = coefficients or DEMO / "speaker.mat"
     portrait = look(system, options)
     speaker = system.perceive(
-        video, coefficients, sound_file(options), options.crop, options.speaker_face
+        video,
+        coefficients,
+        sound_file(options),
+        options.crop,
+        options.speaker_face,
+        Progress("speaker"),
     )
     frames = len(speaker.motion)
     print(
@@ -252,22 +316,21 @@ def write(path, speaker, response, moments, options):
     """
     kept = ([], [])
 
-    def pairs():
-        shown = response.pasted() if options.paste else response.frames()
-        for i, (left, right) in enumerate(zip(speaker.frames(), shown)):
-            if i in moments:
-                kept[0].append(left)
-                kept[1].append(right)
-            alone = options.listener_only or options.paste
-            yield right if alone else np.concatenate([left, right], axis=1)
+    def seen(number, left, right):
+        if number in moments:
+            kept[0].append(left)
+            kept[1].append(right)
 
-    frames = media.at_rate(pairs(), FPS, options.fps)
-    if options.format == "png":
-        media.write_stills(path, frames)
-        return kept
+    alone = options.listener_only or options.paste
+    shown = response.beside(speaker, options.paste, alone, seen)
+    shown = Progress(path.stem).over(shown, len(response.motion))
     heard = {"sound": speaker.sound, "sample_rate": speaker.sample_rate}
     heard = {} if options.sound == "none" else heard
-    media.write_video(path, frames, options.fps, quality=options.quality, **heard)
+    with closing(media.at_rate(shown, FPS, options.fps)) as frames:
+        if options.format == "png":
+            media.write_stills(path, frames)
+        else:
+            media.write_video(path, frames, options.fps, quality=options.quality, **heard)
     return kept
 
 
@@ -392,6 +455,14 @@ def parser():
     how.add_argument("--weights", metavar="DIR", help="what train_mfr.py left (mfr/weights)")
     how.add_argument("--network", metavar="FILE.py:CLASS", help="what motion.pt was trained as")
     how.add_argument("--device", default="auto", help="auto, cpu, cuda (auto)")
+    for name, kind, what in (
+        ("threads", int, "of the processor"),
+        ("precision", str, "float32 or bfloat16"),
+        ("batch", int, "frames at once"),
+    ):
+        how.add_argument(
+            f"--{name}", type=kind, help=f"of rendering: {what} (tried, if much is to be done)"
+        )
     other = p.add_argument_group("published networks in the place of ours (see mfr/official)")
     other.add_argument("--renderer", metavar="pirenderer=FILE", help="the paper's renderer")
     other.add_argument(

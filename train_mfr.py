@@ -5,7 +5,8 @@ r"""Train MFR-Net on a ViCo-layout folder, stage by stage.
     python sample_mfr.py --weights runs/small
 
 Each stage leaves `runs/NAME/STAGE.pt`, which is all that sampling needs, and the folder
-`runs/NAME/STAGE/` with config.json, log.jsonl and last.pt, from which --resume goes on bit for bit.
+`runs/NAME/STAGE/` with config.json, log.jsonl, loss.png, picture.png (what the stage makes, beside
+the truth) and last.pt, from which --resume goes on bit for bit.
 """
 
 import argparse
@@ -24,14 +25,14 @@ import torch
 
 from mfr import config, official
 from mfr.evaluation.metrics.motion import energy_score
-from mfr.files.whole import atomic, command
-from mfr.training import checkpoint, watching
+from mfr.files.whole import atomic, command, sweep
+from mfr.training import checkpoint, pictures, watching
 from mfr.training.averaging import AveragedWeights
 from mfr.training.own_network import register
 from mfr.training.processes import join
 from mfr.training.stages import STAGES
 
-EVALUATIONS = 20  # of a run: held-out loss, files, loss.png
+EVALUATIONS = 20  # of a run: held-out loss, files, pictures
 SAY_EVERY = 60  # seconds without an evaluation after which a line is printed all the same
 
 
@@ -72,6 +73,9 @@ def train(stage, run, resume=False, dry_run=False, start=None, compile=False):
     )
     average = AveragedWeights(stage.network, settings.ema)
     processes = stage.processes
+    if processes.rank == 0 and not dry_run:
+        sweep(run, stage.name)
+        sweep(folder)
     draw = torch.Generator().manual_seed(settings.seed)  # which clips, which frames
     noise = torch.Generator(device)  # what is added to them
     noise.manual_seed(settings.seed + 1_000_003 * processes.rank)
@@ -110,7 +114,7 @@ def train(stage, run, resume=False, dry_run=False, start=None, compile=False):
     if first == 0 and processes.rank == 0:
         value = average.evaluate(stage.held_out_loss)
         print(f"step {0:>6}/{settings.steps}   held out {value:.4f}")
-        entries = [{"step": 0, "held_out": value}]
+        entries = [watching.beginning(value, settings, stage.describe())]
     for step in steps:
         rate = learning_rate(step, settings)
         for group in optimizer.param_groups + (adversary.param_groups if adversary else []):
@@ -153,7 +157,7 @@ def train(stage, run, resume=False, dry_run=False, start=None, compile=False):
         entry = {"step": done, "held_out": value, "rate": rate, **means, **judgement}
         entry.pop("held out")
         entries.append(entry)
-        log(folder, entries)
+        watching.write_log(folder / "log.jsonl", entries)
         best = min(best, value)
         # the latest average, not the best: Eq. 3's held-out loss rises before samples get worse
         checkpoint.save(
@@ -173,7 +177,9 @@ def train(stage, run, resume=False, dry_run=False, start=None, compile=False):
         checkpoint.save(folder / "last.pt", stage.name, settings, average.shadow, **state)
         expected = watching.read_log(checkpoint.WEIGHTS / "logs" / f"{stage.name}.jsonl")
         watching.draw_loss(folder / "loss.png", f"{stage.name}, {run}", entries, expected)
+        average.judge(lambda network: pictures.draw(stage, network, folder / "picture.png"))
         words = watching.advice([(e["step"], e["held_out"]) for e in entries], settings.steps)
+        words = words or watching.astray(entries, expected)
         if words and not warned:
             print(f"look      {words}", flush=True)
         warned = words
@@ -247,16 +253,6 @@ def not_a_number(stage, step, terms):
         f"{next(bad, 'the norm')}; lower --learning-rate, or look at the data with "
         "python -m data_tools.inspect_data"
     )
-
-
-def log(folder, entries):
-    r"""Write log.jsonl anew: a resumed run has no evaluation twice.
-
-    Args:
-        folder: of the stage.
-        entries: name -> number, of each evaluation; the one at step 0 is not written.
-    """
-    watching.write_log(folder / "log.jsonl", [entry for entry in entries if entry["step"]])
 
 
 def main(arguments=None):

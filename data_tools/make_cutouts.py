@@ -6,7 +6,6 @@ writes OUT/PERSON_VIEW.png, head and shoulders with what is behind them transpar
 so far away that the square of a training frame is the middle half of the picture.
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from data_tools.synthetic.people.person import sample_light, sample_person
 from data_tools.synthetic.picture import film
 from data_tools.synthetic.talk.motion import EXPRESSIONS, seat
 from mfr.face.camera import CAMERA_Z
-from mfr.files.whole import atomic, command
+from mfr.files.whole import atomic, command, command_line
 
 SIZE = 192  # side of a cutout [pixels]
 TURN = (0.15, 0.32, 0.06)  # sd of pitch, yaw and roll between views [rad]
@@ -62,11 +61,7 @@ def main(arguments=None):
     Raises:
         ValueError: too few people or views.
     """
-    parser = argparse.ArgumentParser(
-        prog="data_tools.make_cutouts",
-        description=__doc__,
-        formatter_class=argparse.RawTextHelpFormatter,
-    )
+    parser = command_line("data_tools.make_cutouts", __doc__)
     parser.add_argument("--out", default="data/cutouts", help="folder (%(default)s)")
     parser.add_argument("--people", type=int, default=500, help="how many (%(default)s)")
     parser.add_argument("--views", type=int, default=3, help="pictures of each (%(default)s)")

@@ -7,7 +7,6 @@ distribution's own samples; `phrase_ends` (N,) [frames], when the speaker's phra
 (), the listener's true factor on the size of head movements. A real data set has no such folder.
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from data_tools.synthetic import dataset
 from data_tools.synthetic.talk.conversation import sample_listener
 from data_tools.synthetic.talk.motion import personal_style
 from mfr.files.vico import held_out, read_clips
-from mfr.files.whole import atomic, command
+from mfr.files.whole import atomic, command, command_line
 
 
 def oracle_samples(truth, samples, rng):
@@ -59,11 +58,7 @@ def write_oracle(folder, samples=10, seed=0):
 
 def main(arguments=None):
     r"""The command line."""
-    parser = argparse.ArgumentParser(
-        prog="data_tools.oracle",
-        description=__doc__,
-        formatter_class=argparse.RawTextHelpFormatter,
-    )
+    parser = command_line("data_tools.oracle", __doc__)
     parser.add_argument("folder", help="made by data_tools.make_synthetic")
     parser.add_argument("--samples", type=int, default=10, help="draws a clip (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the draws (%(default)s)")

@@ -5,7 +5,6 @@ r"""Teach the background segmenter of PCHG's repair with the rasterizer's own ma
 leaves RUN/segmenter.pt, which mfr.evaluation.tables takes up.
 """
 
-import argparse
 import math
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from data_tools.synthetic.picture import film
 from data_tools.synthetic.talk.motion import EXPRESSIONS, seat
 from mfr.evaluation.methods.background import Segmenter, save
 from mfr.evaluation.methods.sequences import initialise
-from mfr.files.whole import command
+from mfr.files.whole import command, command_line
 
 POSES = 3  # pictures of a person
 RATE, BATCH = 3e-3, 16
@@ -93,11 +92,7 @@ def main(arguments=None):
     Raises:
         ValueError: too few people or steps.
     """
-    parser = argparse.ArgumentParser(
-        prog="data_tools.train_segmenter",
-        description=__doc__,
-        formatter_class=argparse.RawTextHelpFormatter,
-    )
+    parser = command_line("data_tools.train_segmenter", __doc__)
     parser.add_argument("--run", default="runs/pchg", help="results go here (%(default)s)")
     parser.add_argument("--people", type=int, default=200, help="how many (%(default)s)")
     parser.add_argument("--steps", type=int, default=600, help="of training (%(default)s)")

@@ -555,8 +555,8 @@ MUTANTS = {
                 "test_second_order_falls_with_the_square_of_the_step",
             ),
             (
-                "before, x_0 = x_0, (x - noise_std[step.t] * eps) / signal[step.t]",
-                "before, x_0 = x_0, (x - noise_std[step.t] * eps)",
+                "x_0 = (x - noise * eps) / signal if second else None",
+                "x_0 = x - noise * eps if second else None",
                 "test_second_order_walk_is_dpm_solvers_multistep",
             ),
             (
@@ -575,12 +575,12 @@ MUTANTS = {
                 "test_sampling_does_not_clamp",
             ),
             (
-                "return x if held is None else torch.where(held, known, x)",
+                "return x if held is None else self.hold(0, x, known, held)",
                 "return x",
                 "test_held_frames_are_draws_of_q_and_end_as_known",
             ),
             (
-                "eps = torch.where(held, (x - signal[step.t] * known) / noise_std[step.t], eps)",
+                "eps = torch.where(held, (x - signal * known) / noise, eps)",
                 "pass",
                 "test_held_frames_are_draws_of_q_and_end_as_known",
             ),
@@ -1030,6 +1030,16 @@ MUTANTS = {
         "tests/motion/test_model.py",
         [
             (
+                "return torch.tensor(sorted(chosen)) * every",
+                "return torch.tensor(sorted(chosen))",
+                "test_eventful_moments_are_those_in_which_something_happens",
+            ),
+            (
+                "part.copy_(self.listener.denormalise(part) + origin)",
+                "part.copy_(self.listener.denormalise(part))",
+                "test_a_clip_that_is_not_held_whole_gets_the_same_response",
+            ),
+            (
                 "scale[MOTION_EXP] = float(expression)",
                 "scale[MOTION_EXP] = float(head)",
                 "test_scales_move_head_and_face_from_the_portrait_each_by_its_own",
@@ -1110,7 +1120,7 @@ MUTANTS = {
                 "test_samples_are_counted_from_the_portrait",
             ),
             (
-                "return self.listener.denormalise(x_0) + self._origin(cond)",
+                "return self.listener.denormalise(x_0) + origin",
                 "return self.listener.denormalise(x_0)",
                 "test_samples_are_counted_from_the_portrait",
             ),
@@ -1670,9 +1680,54 @@ MUTANTS = {
                 "test_what_looks_wrong_is_said",
             ),
             (
-                "int((steps - step) / pace)",
-                "int(steps / pace)",
+                "clock((steps - step) / pace)",
+                "clock(steps / pace)",
                 "test_progress_tells_rate_time_left_and_what_is_judged",
+            ),
+            (
+                "held_out <= (1 + ASTRAY) * usual",
+                "held_out <= usual",
+                "test_a_run_off_the_expected_curve_is_told",
+            ),
+            (
+                'if k != "seed"}',
+                'if k != "width"}',
+                "test_a_run_off_the_expected_curve_is_told",
+            ),
+            (
+                "== told(expected) != (None, {})",
+                "== told(expected)",
+                "test_a_run_off_the_expected_curve_is_told",
+            ),
+        ],
+    ),
+    "mfr/training/pictures.py": (
+        "tests/training/test_pictures.py",
+        [
+            (
+                ".masked_fill(held.video[index, None] != held.video, -1)",
+                "",
+                "test_a_rendered_frame_stands_beside_the_true_one",
+            ),
+            (
+                "u + BESIDE, IMAGE_SIZE - BESIDE - v",
+                "u + BESIDE, BESIDE + v",
+                "test_a_landmark_is_drawn_where_it_is_seen",
+            ),
+            (
+                "said[said[:, 4] > SURE]",
+                "said",
+                "test_true_squares_are_covered_by_right_ones",
+            ),
+        ],
+    ),
+    "mfr/files/whole.py": (
+        "tests/training/test_checkpoint.py",
+        [
+            (
+                '".{name}.*.partial*"',
+                '"*{name}.*"',
+                "test_what_killed_writers_left_is_swept_and_nothing_else",
             ),
         ],
     ),
@@ -1920,9 +1975,34 @@ MUTANTS = {
                 "test_rate_gives_way_and_latency_does_not",
             ),
             (
+                "if pace.busy <= BUSY and pace.delay <= DELAY:",
+                "if pace.busy <= BUSY:",
+                "test_the_best_that_keeps_up_is_chosen",
+            ),
+            (
+                "return FPS * (self.see + self.move / self.stride)",
+                "return FPS * (self.see + self.move) / self.stride",
+                "test_the_best_that_keeps_up_is_chosen",
+            ),
+            (
+                "return (self.stride - 1) / FPS +",
+                "return self.stride / FPS +",
+                "test_the_best_that_keeps_up_is_chosen",
+            ),
+            (
+                "return bool(self.live.waiting) and not self.stopped",
+                "return bool(self.live.waiting)",
+                "tests/live/test_film.py::test_an_interrupt_leaves_a_whole_video_of_what_was_shown",
+            ),
+            (
                 "kept = set(shown[::-2])",
                 "kept = set(shown[::2])",
                 "test_pictures_that_waited_together_are_thinned_and_sounds_are_not",
+            ),
+            (
+                "self._cost = max(spent, 0.8 * self._cost + 0.2 * spent)",
+                "self._cost += 0.2 * (spent - self._cost)",
+                "test_rate_gives_way_and_latency_does_not",
             ),
             (
                 "if len(self._chunks) >= BACKLOG:",
@@ -1975,6 +2055,11 @@ MUTANTS = {
                 "test_without_the_token_nothing_is_answered",
             ),
             (
+                "room.acquire()  # a page",
+                "pass  # a page",
+                "test_a_page_that_is_slow_gets_fewer_frames_and_not_later_ones",
+            ),
+            (
                 "if width * height > MOST_PIXELS:",
                 "if False:",
                 "test_a_large_photo_is_refused_before_it_is_decoded",
@@ -1983,6 +2068,21 @@ MUTANTS = {
                 "self.server.one.release()",
                 "pass",
                 "test_second_tab_is_told_and_gets_its_turn",
+            ),
+        ],
+    ),
+    "mfr/live/film.py": (
+        "tests/live/test_film.py",
+        [
+            (
+                "sound = media.fit_sound(source.sound, source.rate, count / FPS)",
+                "sound = source.sound",
+                "test_an_interrupt_leaves_a_whole_video_of_what_was_shown",
+            ),
+            (
+                "        signal.signal(signal.SIGINT, before)\n        paced.stop()",
+                "        paced.stop()",
+                "test_two_interrupts_or_an_early_one_leave_nothing",
             ),
         ],
     ),
@@ -1995,8 +2095,8 @@ MUTANTS = {
                 "test_avi_is_what_ffmpeg_decodes",
             ),
             (
-                'yield "picture", bgr[..., ::-1]',
-                'yield "picture", bgr',
+                "last = bgr[..., ::-1]",
+                "last = bgr",
                 "test_avi_is_what_ffmpeg_decodes",
             ),
         ],
@@ -2675,7 +2775,7 @@ MUTANTS = {
             (
                 "parts[3] = [*parts[3], meeting.seat]",
                 "pass",
-                "test_a_motion_set_has_many_answers_and_one_portrait_of_everybody",
+                "test_a_person_keeps_the_seat_in_further_answers_and_another_sits_elsewhere",
             ),
             (
                 ", rounds - again)",
@@ -2824,6 +2924,187 @@ MUTANTS = {
             ),
         ],
     ),
+    "mfr/motion/cascade.py": (
+        "tests/motion/test_cascade.py",
+        [
+            (
+                "return number % 2 * (self.stride // 2)",
+                "return 0",
+                "test_step_behind_step_is_the_walk_with_all_windows_together",
+            ),
+            (
+                "overlapping = -(-walk.window // walk.stride) - 1",
+                "overlapping = 1",
+                "test_windows_of_every_overlap_are_joined_as_in_whole_clips",
+            ),
+            (
+                "while self.x.shape[1] > self.walk.reach",
+                "while self.x.shape[1] >= self.walk.reach",
+                "test_step_behind_step_is_the_walk_with_all_windows_together",
+            ),
+            (
+                "walk, first = self.walk, self.start - self.walk.past",
+                "walk, first = self.walk, self.start",
+                "test_step_behind_step_is_the_walk_with_all_windows_together",
+            ),
+            (
+                "walk.stride, shift=max(0, -first)",
+                "walk.stride, shift=0",
+                "test_step_behind_step_is_the_walk_with_all_windows_together",
+            ),
+            (
+                "moved = walk.diffusion.hold(walk.plan[0].t, moved, walk.known, held)",
+                "pass",
+                "test_step_behind_step_is_the_walk_with_all_windows_together",
+            ),
+            (
+                "moved, before = step.push(moved, before,",
+                "moved, before = step.push(moved, before and 0 * before,",
+                "test_step_behind_step_is_the_walk_with_all_windows_together",
+            ),
+            (
+                "x, seed + number) for",
+                "x, seed) for",
+                "test_noise_of_the_steps_has_its_law_whatever_the_group",
+            ),
+            (
+                "moved.shape[1]), alpha=self.step.std)",
+                "moved.shape[1]))",
+                "test_noise_of_the_steps_has_its_law_whatever_the_group",
+            ),
+            (
+                "self.shape = (block, len(like), like.shape[2])",
+                "self.shape = (block, 1, 1)",
+                "test_noise_of_the_steps_has_its_law_whatever_the_group",
+            ),
+            (
+                "sum(step.groups for step in steps)",
+                "len(steps)",
+                "test_what_is_held_does_not_grow_with_the_clip",
+            ),
+        ],
+    ),
+    "mfr/sound/stretches.py": (
+        "tests/sound/test_stretches.py",
+        [
+            (
+                "lead = (begins - first) * fps",
+                "lead = 0",
+                "test_features_in_stretches_are_those_of_the_whole",
+            ),
+            (
+                "AROUND = 1  #",
+                "AROUND = 0  #",
+                "test_features_in_stretches_are_those_of_the_whole",
+            ),
+            (
+                "count = int(len(kept) / sample_rate * fps + 0.5)",
+                "count = int(len(kept) / sample_rate * fps)",
+                "test_features_in_stretches_are_those_of_the_whole",
+            ),
+        ],
+    ),
+    "mfr/files/ahead.py": (
+        "tests/files/test_ahead.py",
+        [
+            (
+                "queue.Queue(count)",
+                "queue.Queue()",
+                "test_items_come_in_order_from_another_thread_that_is_never_far_ahead",
+            ),
+            (
+                "put((None, error, True))",
+                "put((None, None, True))",
+                "test_an_error_comes_where_its_item_would_have",
+            ),
+            (
+                "source.close()  #",
+                "pass  #",
+                "test_who_stops_taking_stops_the_thread",
+            ),
+        ],
+    ),
+    "mfr/files/progress.py": (
+        "tests/files/test_ahead.py",
+        [
+            (
+                "(done - before) / (now - since)",
+                "done / (now - since)",
+                "test_progress_says_rate_and_time_left_now_and_then",
+            ),
+            (
+                "clock((total - done) / pace)",
+                "clock(total / pace)",
+                "test_progress_says_rate_and_time_left_now_and_then",
+            ),
+            (
+                "self.told, pace = now,",
+                "_, pace = now,",
+                "test_progress_says_rate_and_time_left_now_and_then",
+            ),
+        ],
+    ),
+    "mfr/files/sounds.py": (
+        "tests/files/test_sounds.py",
+        [
+            (
+                "yield block[:left]",
+                "yield block",
+                "test_a_sound_is_as_long_as_is_asked_for",
+            ),
+            (
+                "        while left:",
+                "        while False:",
+                "test_a_sound_is_as_long_as_is_asked_for",
+            ),
+            (
+                "decoder.stdout.read(start - len(head))",
+                "pass",
+                "test_blocks_are_the_sound",
+            ),
+            (
+                "aresample=async=1:first_pts=0",
+                "aresample=async=1",
+                "tests/files/test_media.py::"
+                "test_flash_and_click_stay_within_a_frame_at_every_rate_and_if_one_begins_late",
+            ),
+        ],
+    ),
+    "mfr/pipeline/choices.py": (
+        "tests/pipeline/test_choices.py",
+        [
+            (
+                "best if times[best] < GAIN * times[first] else first",
+                "best",
+                "test_a_gain_below_a_tenth_changes_nothing",
+            ),
+            (
+                "min(times, key=times.get)",
+                "max(times, key=times.get)",
+                "test_a_slower_candidate_is_not_chosen",
+            ),
+            (
+                "min(trials[1:])",
+                "trials[0]",
+                "test_the_first_trial_of_each_warms_up",
+            ),
+            (
+                "if field not in fixed:",
+                "if True:",
+                "test_every_field_is_tried_and_what_the_user_fixed_is_not",
+            ),
+        ],
+    ),
+    "mfr/files/ffmpeg.py": (
+        "tests/files/test_media.py",
+        [
+            (
+                "size = size[::-1]",
+                "size = size",
+                "test_an_upright_telephones_video_has_the_size_that_is_seen",
+            ),
+        ],
+    ),
     "mfr/files/media.py": (
         "tests/files/test_media.py",
         [
@@ -2833,9 +3114,9 @@ MUTANTS = {
                 "test_another_rate_shows_what_was_shown_at_the_time",
             ),
             (
-                "size = size[::-1]",
-                "size = size",
-                "test_an_upright_telephones_video_has_the_size_that_is_seen",
+                ":start_time=0",
+                "",
+                "test_flash_and_click_stay_within_a_frame_at_every_rate_and_if_one_begins_late",
             ),
         ],
     ),

@@ -22,6 +22,7 @@ from mfr.motion.stream import ResponseStream
 from mfr.training import batches, checkpoint, watching
 from mfr.training.motion import MotionStage
 from mfr.training.reconstruction import ReconstructionStage
+from mfr.training.renderer import RendererStage
 from mfr.training.stage import Stage
 from mfr.training.stages import STAGES
 
@@ -39,7 +40,8 @@ pytestmark = pytest.mark.slow  # about a minute
 def few():
     r"""Few frames to judge by, videos read once, one evaluation at the end."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Stage, "held_out_frames", 4)
+        for stage in (Stage, RendererStage):
+            patch.setattr(stage, "held_out_frames", 4)
         patch.setattr(MotionStage, "held_out_windows", 64)
         patch.setattr(ReconstructionStage, "familiar_frames", 4)
         patch.setattr(batches, "some_frames", cache(batches.some_frames))
@@ -163,6 +165,27 @@ def test_denoising_does_not_wait_for_the_device(runs, vico_folder, gpu):
         stage.network.sample(cond, 2, torch.Generator("cuda").manual_seed(0), steps, guidance=1.5)
         counts.append(sum(gpu.waits.values()))
     assert counts[1] - counts[0] <= WAITS * 6, gpu.waits  # 6 steps more
+
+
+def test_a_response_waits_in_no_step_and_once_for_each_batch_of_frames(runs, gpu):
+    system = pipeline.load(runs[0]["cuda"], "cuda", finder=False)
+    portrait = system.look(np.full((256, 256, 3), 90, np.uint8))
+    draw = torch.Generator().manual_seed(0)
+    sound, motion = (torch.randn(50, n, generator=draw) for n in (45, 70))
+    speaker = pipeline.Speaker("", sound, motion, None, 16000, None, 0.0)
+
+    def waits(work, *given, **more):
+        for _ in range(2):  # tables and grids are sent once
+            gpu.waits.clear()
+            made = list(work(*given, **more))
+        return sum(gpu.waits.values()), made
+
+    few, _ = waits(system.respond, speaker, portrait, "positive", steps=3)
+    many, (response,) = waits(system.respond, speaker, portrait, "positive", steps=9)
+    assert few == many <= 12
+    parts = [response.motion[: n * pipeline.BATCH] for n in (1, 3)]
+    counts = [waits(system.render, portrait, part)[0] for part in parts]
+    assert counts[1] - counts[0] == 2 and counts[0] <= 4
 
 
 def test_a_stream_answers_on_the_device(runs, vico_folder, gpu):

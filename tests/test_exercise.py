@@ -114,22 +114,34 @@ def attention(query, key, value, seen=None):
 """
 
 
-@pytest.mark.parametrize("wrong", [False, True])
-def test_command_line_judges_a_file(tmp_path, wrong):
-    text = RIGHT.replace("** 0.5", "** 1.0") if wrong else RIGHT
-    (tmp_path / "mine.py").write_text(text)
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-        + ["tests/motion/test_attention.py", f"--mine=attention={tmp_path / 'mine.py'}"],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-    )
-    assert run.returncode == int(wrong), run.stdout + run.stderr
-    if wrong:
-        assert "if the scores are divided by C and not by its square root." in run.stdout
-        assert "Traceback" not in run.stdout and "tutorials/06_attention.md" in run.stdout
-    else:
-        assert "right by every test of its mathematics" in run.stdout
-        assert "refuse" not in run.stdout and "11 passed" in run.stdout
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory):
+    r"""What the command says of a right and of a wrong file, side by side: (code, words)."""
+    folder, running = tmp_path_factory.mktemp("mine"), {}
+    for name, text in (("right", RIGHT), ("wrong", RIGHT.replace("** 0.5", "** 1.0"))):
+        (folder / f"{name}.py").write_text(text)
+        running[name] = subprocess.Popen(
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+            + ["tests/motion/test_attention.py", f"--mine=attention={folder / name}.py"],
+            cwd=ROOT,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    said = {name: process.communicate()[0] for name, process in running.items()}
+    return {name: (process.returncode, said[name]) for name, process in running.items()}
+
+
+def test_command_line_finds_a_right_file_right(judged):
+    code, said = judged["right"]
+    assert code == 0, said
+    assert "right by every test of its mathematics" in said
+    assert "refuse" not in said and "11 passed" in said
+
+
+def test_command_line_names_the_slip_of_a_wrong_file(judged):
+    code, said = judged["wrong"]
+    assert code == 1, said
+    assert "if the scores are divided by C and not by its square root." in said
+    assert "Traceback" not in said and "tutorials/06_attention.md" in said

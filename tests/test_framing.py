@@ -40,7 +40,7 @@ LARGE, SMALLER = Face(210.0, 190.0, 190.0), Face(500.0, 150.0, 120.0)
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    r"""A photo with two people, one without; a still and a walking head, 1.5 s with sound."""
+    r"""A photo with two people, one without; a still and a walking head, 0.8 and 1.5 s."""
     folder = tmp_path_factory.mktemp("framing")
     rng = np.random.default_rng(6)
     one, other = people(6, 2)
@@ -48,12 +48,18 @@ def files(tmp_path_factory):
     media.write_image(folder / "two.png", as_bytes(paste(paste(wall, one, LARGE), other, SMALLER)))
     media.write_image(folder / "none.png", as_bytes(wall))
     sound = {"sound": np.zeros((12000, 1)), "sample_rate": 8000}
+    short = {"sound": np.zeros((6400, 1)), "sample_rate": 8000}
     still = as_bytes(paste(wall, one, LARGE))
-    media.write_video(folder / "still.mp4", [still] * 45, **sound)
+    media.write_video(folder / "still.mp4", [still] * 24, **short)
     walk = [as_bytes(paste(wall, one, LARGE._replace(x=150 + 7.0 * i))) for i in range(45)]
     media.write_video(folder / "walk.mp4", walk, **sound)
     media.write_video(folder / "none.mp4", [as_bytes(wall)] * 9, **sound)
     return folder
+
+
+@pytest.fixture(scope="module")
+def still(system, files):
+    return system.perceive(files / "still.mp4")
 
 
 def near(square, face, share=0.2):
@@ -84,8 +90,8 @@ def test_no_face_is_refused_unless_the_square_is_named(system, files):
         system.perceive(files / "none.mp4")
 
 
-def test_a_head_that_stays_has_one_square_and_one_that_walks_is_followed(system, files):
-    left, top, side = system.perceive(files / "still.mp4").crop
+def test_a_head_that_stays_has_one_square_and_one_that_walks_is_followed(system, files, still):
+    left, top, side = still.crop
     assert near(Face(left + side / 2, top + side / 2, side), LARGE)
     speaker = system.perceive(files / "walk.mp4")
     x = speaker.crop[:, 0] + speaker.crop[:, 2] / 2
@@ -94,12 +100,12 @@ def test_a_head_that_stays_has_one_square_and_one_that_walks_is_followed(system,
     assert len(list(speaker.frames())) == 45
 
 
-def test_the_response_moves_in_the_whole_photo(system, files, tmp_path):
-    portrait, speaker = system.look(files / "two.png"), system.perceive(files / "still.mp4")
-    (response,) = system.respond(speaker, portrait, "neutral")
+def test_the_response_moves_in_the_whole_photo(system, files, still, tmp_path):
+    portrait = system.look(files / "two.png")
+    (response,) = system.respond(still, portrait, "neutral")
     with warnings.catch_warnings():
         warnings.simplefilter("error", ResourceWarning)
-        path = response.save(tmp_path / "a.mp4", speaker, paste=True)
+        path = response.save(tmp_path / "a.mp4", still, paste=True)
     info = media.probe(path)
     assert info.size == (640, 360) and info.has_sound
     frame = next(response.pasted())
@@ -126,7 +132,7 @@ def test_the_command_says_and_shows_what_it_framed(weights, files, tmp_path, cap
     assert "1 more in the listener's picture; --face K takes another" in said
     info = media.probe(tmp_path / "neutral_0.webm")
     assert (info.size, info.fps, info.has_sound) == ((512, 256), 15, False)
-    assert len(media.read_video(tmp_path / "neutral_0.webm", fps=15)) in (22, 23)
+    assert len(media.read_video(tmp_path / "neutral_0.webm", fps=15)) == 12
     with Image.open(tmp_path / "contact_sheet.png") as sheet:
         assert sheet.height > 3 * sample_mfr.TILE
 
@@ -134,7 +140,7 @@ def test_the_command_says_and_shows_what_it_framed(weights, files, tmp_path, cap
 def test_pictures_of_the_whole_photo(weights, files, tmp_path):
     run(weights, files, tmp_path, "--format", "png", "--paste", "--fps", "10")
     stills = sorted((tmp_path / "neutral_0").iterdir())
-    assert len(stills) == 15 and Image.open(stills[0]).size == (640, 360)
+    assert len(stills) == 8 and Image.open(stills[0]).size == (640, 360)
 
 
 def test_a_photo_without_a_face_is_one_line(weights, files, tmp_path, capsys):

@@ -23,7 +23,7 @@ PACKAGES = {
     "pytest",
 }
 OURS = {"mfr", "data_tools", "tutorials", "tests", "oracles", "modules", "mutants", "conftest"}
-OURS |= {"pretended"}
+OURS |= {"pretended", "side_by_side"}
 OURS |= {path.stem for path in ROOT.glob("*.py")}
 FILELESS = ("mfr/sound/", "mfr/motion/", "mfr/render/")  # know nothing of files
 FILE_MODULES = {
@@ -308,9 +308,10 @@ def law_packages(name, text):
 
 def law_media(name, text):
     return [
-        f"{name}:{line}: imports {module}; only mfr/files/media.py may"
+        f"{name}:{line}: imports {module}; only mfr/files/sounds.py and ffmpeg.py may"
         for line, module, _ in imports(text)
-        if within(module, ["soundfile", "imageio_ffmpeg"]) and name != "mfr/files/media.py"
+        if within(module, ["soundfile", "imageio_ffmpeg"])
+        and name not in ("mfr/files/sounds.py", "mfr/files/ffmpeg.py")
     ]
 
 
@@ -628,7 +629,7 @@ ALLOWED = [
     (law_docstrings, "mfr/a.py", f"def f():\n    {LONG}" + "\n    x = 1" * 9),
     (law_docstrings, "mfr/a.py", "def f():\n    " + LONG.replace("more", "| a table |")),
     (law_packages, "tests/a.py", "import pytest\nimport numpy as np\nfrom mfr.sound import mfcc"),
-    (law_media, "mfr/files/media.py", "import soundfile"),
+    (law_media, "mfr/files/sounds.py", "import soundfile"),
     (law_matplotlib, "mfr/a.py", "def f():\n    import matplotlib.pyplot as plt"),
     (law_direction, "mfr/pipeline.py", "def f():\n    from mfr.official import hopenet"),
     (law_safe_loading, "mfr/a.py", "torch.load(p, weights_only=True)\nnp.load(p)"),

@@ -7,6 +7,7 @@ of their own and fork for each bug: the child imports the changed package afresh
     python tests/test_mutants.py fam.py eq3      those whose file, text or test holds a word
 """
 
+import ast
 import contextlib
 import json
 import os
@@ -200,6 +201,20 @@ def test_six_parts_have_sixty_different_bugs():
     assert sum(counts.values()) >= 60 and min(counts.values()) >= 5, counts
     assert len({row[:3] for row in ROWS}) == len(ROWS)
     assert all(row.old != row.new for row in ROWS)
+
+
+def test_every_bug_and_its_test_are_still_there():
+    sources = {row.file: (ROOT / row.file).read_text(encoding="utf-8") for row in ROWS}
+    judges = {row.test.partition("::")[0] for row in ROWS}
+    defined = {
+        f"{file}::{node.name}"
+        for file in judges
+        for node in ast.parse((ROOT / file).read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef)
+    }
+    for row in ROWS:
+        assert sources[row.file].count(row.old) == 1, row
+        assert row.test.partition("[")[0] in defined, row
 
 
 TOY = Mutant("mfr/toy.py", "a + b", "a - b", "tests/test_toy.py::test_sum")

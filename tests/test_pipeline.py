@@ -4,6 +4,7 @@ one planted fault at a time."""
 
 import os
 import pickle
+import re
 import shutil
 import struct
 import zlib
@@ -261,6 +262,21 @@ def test_named_coefficients_go_where_they_are_named(quick, tmp_path):
     assert not list((tmp_path / "out").glob("*.mat"))
 
 
+def test_how_frames_are_rendered_is_said_and_tried_if_much_is_to_be_done(
+    quick, tmp_path, monkeypatch, capsys
+):
+    quick("--precision", "bfloat16", "--batch", 2)
+    said = capsys.readouterr().out
+    assert ", bfloat16, 2 frames at once\n" in said
+    assert len(media.read_video(tmp_path / "out" / "positive_0.mp4")) == 3
+    monkeypatch.setattr(sample_mfr, "WORTH_TIMING", 3)
+    monkeypatch.setattr(pipeline.choices, "FRAMES", 1)
+    quick("--precision", "float32", "--threads", torch.get_num_threads())
+    assert re.search(
+        r"float32, \d frames at once; \d+ frames/s in a trial", capsys.readouterr().out
+    )
+
+
 def portrait(mode, size):
     r"""A light disc before a dark wall; transparent around the disc where the mode can."""
     axes = np.ogrid[-1 : 1 : size[1] * 1j, -1 : 1 : size[0] * 1j]
@@ -391,6 +407,9 @@ def refused(call, message, capsys):
         (["--format", "avi"], "--format is 'avi'; allowed: mp4, webm, gif, png"),
         (["--fps", "0"], "--fps is 0.0; allowed: 1 .. 120"),
         (["--quality", "11"], "--quality is 11; allowed: 1 .. 10"),
+        (["--threads", "0"], "threads is 0; allowed: >= 1"),
+        (["--batch", "0"], "batch is 0; allowed: >= 1"),
+        (["--precision", "half"], "precision is 'half'; allowed: float32, bfloat16"),
         (["--listener-coefficients", "OTHER"], "needed: coeff"),
         (["--save-coefficients", "out"], "--save-coefficients is 'out'; allowed: a name that ends"),
     ],
@@ -475,7 +494,7 @@ def folder_of(weights, tmp_path, *stages):
 def test_bundled_weights_take_the_place_of_those_a_run_did_not_train(
     weights, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(pipeline, "WEIGHTS", weights)
+    monkeypatch.setattr(pipeline.loading, "WEIGHTS", weights)
     folder = folder_of(weights, tmp_path, "motion")
     message = "motion has no identity.pt, reconstruction.pt, renderer.pt; bundled weights"
     with pytest.warns(UserWarning, match=message):

@@ -227,6 +227,7 @@ BROKEN = [
     ("an answer that prints nothing", "print(5 * x)", "x", "prints '(end)'"),
     ("nowhere in Fig. 2", "![Where we are](figures/where_01.png)", "", "no picture of where we"),
     ("nothing to try", "## What to try next", "## Rest", "no section '## What to try next'"),
+    ("a long block", "x = 3\n", "x = 3\n" * 11, "has 13 lines; 12 at most"),
     ("no link to tests", "[`test_half_is_half`](../tests/test_toy.py)", "", "no link to its tests"),
 ]
 
@@ -419,6 +420,11 @@ def test_every_sentence_of_section_3_2_stands_beside_a_line_of_the_module():
     for sentence, line, choice in rows:
         assert line in source, sentence
         assert not choice or f"| {choice} |" in choices, sentence
+
+
+def test_moving_pictures_are_small():
+    files = [*(ROOT / "tutorials/figures").glob("moving_*.webp")]
+    assert files and all(file.stat().st_size < 300_000 for file in files)
 
 
 def test_figures_are_saved_where_a_block_is_pasted(tmp_path, monkeypatch):

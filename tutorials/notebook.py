@@ -96,7 +96,8 @@ def _flush(cells, prose, page):
         if name.startswith(page.name[:2]):  # drawn above: its words are enough
             return f"*{words}*"
         data = (page.parent / "figures" / name).read_bytes()
-        attachments[name] = {"image/png": base64.b64encode(data).decode()}
+        kind = f"image/{name.rpartition('.')[2]}"
+        attachments[name] = {kind: base64.b64encode(data).decode()}
         return f"![{words}](attachment:{name})"
 
     text = re.sub(r"!\[([^\]]*)\]\(figures/([^)]+)\)", picture, text)

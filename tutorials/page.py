@@ -19,6 +19,8 @@ SECTIONS = (
     "Tests",
 )
 
+LINES = 12  # of a block that runs: one idea is seen at once
+
 
 class Block(NamedTuple):
     r"""One fenced block: its fence's words, the lines of both fences (from 1), what is between."""
@@ -222,6 +224,10 @@ def check_form(page):
     for number, fold in enumerate(folds, 1):
         if not re.search(r"^```python\n.*?^```\n\s*^```text\n", fold, re.S | re.M):
             problems.append(f"answer {number} has no python block with its text block")
+    for block in read_blocks(page):
+        lines = block.body.count("\n")
+        if block.runs and lines > LINES:
+            problems.append(f"the block in line {block.start} has {lines} lines; {LINES} at most")
     if not re.search(r"\]\(\.\./tests/(?:\w+/)*test_\w+\.py\)", text):
         problems.append("has no link to its tests")
     return [f"{page.name}:1: {problem}" for problem in problems]

@@ -56,6 +56,9 @@ CHAPTERS = {
     "10": ("loss", "fam", "forward"),
     "11": ("motion", "out"),
     "12": ("sound", "video", "picture", "attitude", "out"),
+    "13": ("sound", "features", "video", "face", "clips", "motion", "renderer", "out"),
+    "14": ("fam", "loss", "chain", "clips"),
+    "15": ("sound", "video", "picture", "attitude", "face", "features", "motion", "out"),
 }
 
 

@@ -144,7 +144,8 @@ def _row(values, place, stem, kind):
     if kind == "challenge":
         uuid = values["uuid"]
         names = uuid, f"{uuid}.listener", f"{uuid}.speaker"
-        return Row(place, attitude, *names, *people, values.get("data_split", stem).lower())
+        split = values.get("data_split", values.get("split", stem))  # else the file's name
+        return Row(place, attitude, *names, *people, split.lower())
     names = [_without_suffix(values[name]) for name in ("audio", "listener", "speaker")]
     return Row(place, attitude, *names, *people, values["data_split"].lower())
 

@@ -10,9 +10,7 @@ import torch
 from torch import nn
 
 from mfr.face.arrays import as_tensor, check_finite, check_width, like
-from mfr.face.camera import (
-    FRAME_PARAMS,
-)
+from mfr.face.camera import FRAME_PARAMS
 from mfr.face.matfile import read_mat, write_mat
 from mfr.files.whole import existing
 

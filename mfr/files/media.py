@@ -1,4 +1,4 @@
-r"""Video, sound and pictures in and out; the only file that knows imageio-ffmpeg and soundfile.
+r"""Video and pictures in and out; sound is beside it (mfr.files.sounds), ffmpeg below.
 
 Inside the system a video is 30 frames a second of 256x256 RGB (Sec. 4.1.3), whatever the user
 brought. Both streams of a file are read from its time 0, so that picture and sound stay in step
@@ -14,13 +14,36 @@ import tempfile
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
 from mfr.config import FPS, IMAGE_SIZE
+from mfr.files.ffmpeg import MediaInfo, ffmpeg, last_line, probe
+from mfr.files.sounds import fit_sound, read_sound, write_sound
 from mfr.files.whole import atomic, existing
+
+__all__ = [
+    "MediaInfo",
+    "at_most",
+    "at_rate",
+    "check_crop",
+    "fit_sound",
+    "glances",
+    "middle",
+    "outlined",
+    "probe",
+    "read_image",
+    "read_picture",
+    "read_sound",
+    "read_video",
+    "stream_video",
+    "to_png",
+    "write_image",
+    "write_sound",
+    "write_stills",
+    "write_video",
+]
 
 # container -> its encoders' options; {q} is 0 for the best quality and 1 for the smallest file
 ENCODERS = {
@@ -29,54 +52,7 @@ ENCODERS = {
     ".gif": "-vf split[a][b];[a]palettegen=max_colors={c}:stats_mode=single[p];[b][p]"
     "paletteuse=new=1:dither=bayer -an",
 }
-
-
-class MediaInfo(NamedTuple):
-    r"""What a file holds: seconds, frames a second, (width, height), and which streams."""
-
-    seconds: float
-    fps: float
-    size: tuple
-    has_video: bool
-    has_sound: bool
-
-
-def probe(path):
-    r"""Ask ffmpeg what is in a file, without decoding it.
-
-    Args:
-        path: any file that ffmpeg may know.
-
-    Returns:
-        A MediaInfo; a still picture attached to a sound file is not counted as video.
-
-    Raises:
-        ValueError: there is no such file, or ffmpeg finds neither picture nor sound in it.
-    """
-    path = existing(path, "media file")
-    command = _ffmpeg("-i", path)
-    text = subprocess.run(command, capture_output=True, text=True, errors="replace").stderr
-    text = text[text.find("Input #0") :] if "Input #0" in text else ""
-    streams = [line for line in text.splitlines() if line.strip().startswith("Stream #")]
-    video = [line for line in streams if "Video:" in line and "attached pic" not in line]
-    sound = [line for line in streams if "Audio:" in line]
-    if not video and not sound:
-        raise ValueError(f"{path}: neither video nor sound that ffmpeg can read")
-    clock = re.search(r"Duration: (\d+):(\d+):([\d.]+)", text)
-    hours, minutes, seconds = (float(part) for part in clock.groups()) if clock else (0, 0, 0)
-    rate = re.search(r"([\d.]+) fps", video[0]) if video else None
-    size = re.search(r"[ ,](\d{2,5})x(\d{2,5})[ ,]", video[0]) if video else None
-    size = (int(size[1]), int(size[2])) if size else (0, 0)
-    turned = re.search(r"(?i)display ?matrix: rotation of -?(\d+)", text)
-    if video and turned and int(turned[1]) % 180 == 90:
-        size = size[::-1]  # a telephone held upright: ffmpeg sets the frames upright
-    return MediaInfo(
-        seconds=3600 * hours + 60 * minutes + seconds,
-        fps=float(rate[1]) if rate else 0.0,
-        size=size,
-        has_video=bool(video),
-        has_sound=bool(sound),
-    )
+APART = {"start_new_session": True}  # Ctrl+C is ours to answer, not ffmpeg's
 
 
 def stream_video(path, fps=FPS, size=IMAGE_SIZE, crop=None):
@@ -145,22 +121,15 @@ def _cut(frame, square, size):
     return np.asarray(image)
 
 
-def _ffmpeg(*words):
-    """A command line of the ffmpeg that came with imageio-ffmpeg."""
-    import imageio_ffmpeg
-
-    return [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", *map(str, words)]
-
-
 def _decoded(path, filters, size):
     """What ffmpeg makes of a video with filters that end in a (width, height)."""
     shape, count = (size[1], size[0], 3), 0
     chosen = ("-map", "0:V:0", "-vf", f"{filters},setsar=1", "-an")
     raw = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-")
-    command = _ffmpeg("-v", "fatal", "-i", path, *chosen, *raw)
+    command = ffmpeg("-v", "fatal", "-i", path, *chosen, *raw)
     # its words go nowhere: a pipe that nobody reads would stop it
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=-1
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=-1, **APART
     ) as decoder:
         try:
             while len(frame := decoder.stdout.read(math.prod(shape))) == math.prod(shape):
@@ -200,37 +169,6 @@ def read_video(path, fps=FPS, size=IMAGE_SIZE, crop=None, every=1):
     """
     frames = stream_video(path, fps, size, crop)
     return np.stack([frame.copy() for i, frame in enumerate(frames) if i % every == 0])
-
-
-def read_sound(path):
-    r"""The sound of a sound file or of a video, at its own rate, from the file's time 0.
-
-    Args:
-        path: anything that soundfile or ffmpeg reads.
-
-    Returns:
-        (float32 (N, channels) in [-1, 1], sample rate [Hz]).
-
-    Raises:
-        ValueError: no such file, no sound in it, or it cannot be decoded.
-    """
-    import soundfile
-
-    path = existing(path, "sound")
-    try:
-        return soundfile.read(path, dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError:
-        pass  # not a plain sound file: ask ffmpeg
-    if not probe(path).has_sound:
-        raise ValueError(f"{path}: has no sound; give a file of it (sample_mfr.py --sound FILE)")
-    with tempfile.TemporaryDirectory() as folder:
-        wav = Path(folder) / "sound.wav"
-        in_step = ("-vn", "-af", "aresample=async=1:first_pts=0", "-c:a", "pcm_f32le")
-        command = _ffmpeg("-v", "error", "-i", path, *in_step, wav)
-        run = subprocess.run(command, capture_output=True, text=True, errors="replace")
-        if not wav.exists() or run.returncode != 0:
-            raise ValueError(f"{path}: its sound cannot be decoded: {_last_line(run.stderr)}")
-        return soundfile.read(wav, dtype="float32", always_2d=True)
 
 
 def read_image(path, size=IMAGE_SIZE):
@@ -359,42 +297,6 @@ def write_image(path, pixels):
         Image.fromarray(pixels).save(temporary)
 
 
-def write_sound(path, waveform, sample_rate):
-    r"""Write a 16-bit sound file whole or not at all.
-
-    Args:
-        path: .wav or another suffix that soundfile knows.
-        waveform: (N,) or (N, channels) in [-1, 1].
-        sample_rate: [Hz].
-
-    Raises:
-        OSError: it cannot be written (a full disk, say).
-    """
-    import soundfile
-
-    with atomic(path) as temporary:
-        try:
-            soundfile.write(temporary, waveform, sample_rate, subtype="PCM_16")
-        except soundfile.LibsndfileError as error:
-            raise OSError(f"{path}: cannot be written ({error.error_string})") from error
-
-
-def fit_sound(waveform, sample_rate, seconds):
-    r"""Cut or pad a sound with silence at its end to an exact length.
-
-    Args:
-        waveform: (N, channels).
-        sample_rate: [Hz].
-        seconds: wanted length [s].
-
-    Returns:
-        (round(seconds sample_rate), channels).
-    """
-    length = round(seconds * sample_rate)
-    waveform = waveform[:length]
-    return np.pad(waveform, ((0, length - len(waveform)), (0, 0)))
-
-
 def write_video(path, frames, fps=FPS, sound=None, sample_rate=None, quality=8):
     r"""Write frames and, if given, a sound as a video, whole or not at all.
 
@@ -402,7 +304,7 @@ def write_video(path, frames, fps=FPS, sound=None, sample_rate=None, quality=8):
         path: .mp4 (H.264), .webm (VP9) or .gif, which has no sound.
         frames: iterable of uint8 (H, W, 3), H and W even; consumed one by one.
         fps: frames a second [1/s].
-        sound: (N, channels) in [-1, 1], cut to the length wanted, or None.
+        sound: (N, channels) in [-1, 1], cut to the length wanted; or a sounds.Sound; or None.
         sample_rate: of the sound [Hz].
         quality: 1 (small) to 10 (good).
 
@@ -428,11 +330,32 @@ def write_video(path, frames, fps=FPS, sound=None, sample_rate=None, quality=8):
         if sound is not None and path.suffix.lower() != ".gif":
             heard = ("-i", Path(folder) / "sound.wav")
             write_sound(heard[1], sound, sample_rate)
-        command = _ffmpeg("-v", "error", "-y", *raw, *heard, *_encoder(path, quality), temporary)
+        command = ffmpeg("-v", "error", "-y", *raw, *heard, *_encoder(path, quality), temporary)
         command.remove("-nostdin")
         with open(Path(folder) / "said", "w+b") as said:
             count = _feed(command, itertools.chain([first], frames), said, path)
     return count
+
+
+def add_sound(path, sound, sample_rate):
+    r"""Give a silent .mp4 its sound; the pictures are copied as they are.
+
+    Args:
+        path: it is replaced, whole or not at all.
+        sound: (N, channels) in [-1, 1].
+        sample_rate: of the sound [Hz].
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with tempfile.TemporaryDirectory() as folder, atomic(path) as temporary:
+        wav = Path(folder) / "sound.wav"
+        write_sound(wav, sound, sample_rate)
+        copied = ("-c:v", "copy", "-movflags", "+faststart", "-c:a", "aac")
+        command = _ffmpeg("-v", "error", "-y", "-i", path, "-i", wav, *copied, temporary)
+        run = subprocess.run(command, capture_output=True, text=True, errors="replace", **APART)
+        if run.returncode != 0:
+            raise OSError(f"{path}: cannot be written ({_last_line(run.stderr)})")
 
 
 def _encoder(path, quality):
@@ -449,7 +372,7 @@ def _feed(command, frames, said, path):
     """Pour frames into an encoder that writes its words to a file; their number."""
     count, shape = 0, None
     encoder = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said, **APART
     )
     with encoder:
         try:
@@ -468,16 +391,9 @@ def _feed(command, frames, said, path):
             raise
     if encoder.returncode != 0:
         said.seek(0)
-        why = _last_line(said.read().decode(errors="replace"))
+        why = last_line(said.read().decode(errors="replace"))
         raise OSError(f"{path}: cannot be written after {count} frames ({why})")
     return count
-
-
-def _last_line(text):
-    """Why a decoder or encoder stopped: its last words, on one line."""
-    lines = text.strip().splitlines() or ["it does not say why"]
-    full = [line for line in lines if "No space left" in line]  # what follows is of no use
-    return re.sub(r"^(\[[^\]]*\] )+", "", (full or lines)[-1])[-200:]
 
 
 def write_stills(folder, frames):

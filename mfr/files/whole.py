@@ -35,6 +35,12 @@ def atomic(path):
         temporary.unlink(missing_ok=True)
 
 
+def sweep(folder, name="*"):
+    r"""Remove what killed writers of `name`, a pattern without suffix, have left in a folder."""
+    for left in Path(folder).glob(f".{name}.*.partial*"):
+        left.unlink(missing_ok=True)
+
+
 def existing(path, what):
     r"""The path, if a readable, non-empty file is there; `what` names it in the message.
 

@@ -10,12 +10,15 @@ import argparse
 import signal
 import warnings
 import webbrowser
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from mfr import pipeline
+from mfr.config import ATTITUDES
 from mfr.files.whole import command, existing
+from mfr.live.pace import chosen
 from mfr.live.server import Server
 
 DEMO = pipeline.WEIGHTS / "demo"
@@ -37,7 +40,17 @@ def main(arguments=None):
     own = [(Path(path).stem, existing(path, "picture")) for path in options.listener or []]
     torch.set_num_threads(1)  # one thread sees and hears, the other renders
     system = pipeline.load(options.weights, options.device)
-    server = Server(system, own + people(), options.port)
+    listeners = own + people()
+    pace = chosen(partial(system.live, system.look(str(listeners[0][1])), ATTITUDES[0]))
+    print(pace.told(), flush=True)
+    drawn = {"stride": pace.stride, "steps": pace.steps}
+    try:
+        server = Server(system, listeners, options.port, **drawn)
+    except OSError as error:
+        raise ValueError(
+            f"--port {options.port}: cannot be had ({error.strerror}); is the page open already? "
+            "allowed: another port, or 0 for a free one"
+        ) from error
     print(f"mfr-net   live at {server.address}", flush=True)
     print("          on this machine alone; end it with Ctrl+C", flush=True)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))

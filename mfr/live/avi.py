@@ -83,12 +83,17 @@ def _chunks(stream):
 
 def _parts(stream, format):
     row = -(-3 * format.width // 4) * 4  # rows end at multiples of 4 bytes
+    last = None
     for name, content in _chunks(stream):
-        if name[2:] in (b"db", b"dc") and format.fps and len(content) == row * format.height:
+        picture = name[2:] in (b"db", b"dc") and format.fps
+        if picture and not content and last is not None:
+            yield "picture", last  # an empty one says: the same again
+        elif picture and len(content) == row * format.height:
             rows = np.frombuffer(content, np.uint8).reshape(format.height, row)
             rows = rows[::-1] if format.upside_down else rows
             bgr = rows[:, : 3 * format.width].reshape(format.height, format.width, 3)
-            yield "picture", bgr[..., ::-1]
+            last = bgr[..., ::-1]
+            yield "picture", last
         elif name[2:] == b"wb" and format.rate:
             whole = len(content) // (2 * format.channels) * 2 * format.channels
             yield "sound", np.frombuffer(content[:whole], "<i2").reshape(-1, format.channels)

@@ -1,7 +1,9 @@
 r"""A file or a pipe played to the listener in real time, and what a viewer saw of the listener."""
 
+import signal
 import threading
 import time
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -91,38 +93,67 @@ def perform(live, source, path):
         source: Source.
         path: .mp4 to write: every moment shows the frame that was there then.
 
+    The first interrupt (Ctrl+C) ends it, and what was seen until then is written; the second one
+    leaves nothing behind.
+
     Returns:
-        dict of Paced.summary, with seconds [s] and work: share of a core of each thread.
+        dict of Paced.summary, with seconds [s], stopped and work: share of a core of each stage.
 
     Raises:
         ValueError: nothing was given out.
+        KeyboardInterrupt: nothing was given out before the first interrupt.
     """
     paced, begun = Paced(live), time.monotonic()
     feeder = threading.Thread(target=_feed, args=(paced, source, begun), daemon=True)
     feeder.start()
-    sound = {}
-    if source.sound is not None:
-        sound = {"sound": source.sound, "sample_rate": source.rate}
     try:
-        media.write_video(path, _as_seen(paced), **sound)
+        with _until_interrupted(paced):
+            count = media.write_video(path, _as_seen(paced))
+    except ValueError:
+        if paced.stopped:
+            raise KeyboardInterrupt from None
+        raise
     finally:
+        stopped = paced.stopped
         paced.close()
+    if source.sound is not None:
+        sound = media.fit_sound(source.sound, source.rate, count / FPS)
+        media.add_sound(path, sound, source.rate)
     seconds = time.monotonic() - begun
-    work = {name: spent / seconds for name, spent in paced.work.items()}
-    return {**paced.summary(), "seconds": seconds, "work": work}
+    work = {name: spent / seconds for name, spent in live.work.items()}
+    return {**paced.summary(), "seconds": seconds, "stopped": stopped, "work": work}
 
 
 def told(summary):
     r"""What a performance was like, in lines for a person."""
     given, dropped = summary["given"], summary["dropped"]
+    stopped = "; interrupted" if summary["stopped"] else ""
     share = " · ".join(f"{name} {100 * part:.0f} %" for name, part in summary["work"].items())
     return (
         f"live      {given} frames given out in time, {dropped} left out "
-        f"({given / max(given + dropped, 1) * FPS:.1f} of {FPS} a second)\n"
+        f"({given / max(given + dropped, 1) * FPS:.1f} of {FPS} a second){stopped}\n"
         f"latency   median {1000 * summary['median']:.0f} ms, 99 % "
         f"{1000 * summary['late']:.0f} ms; allowed: {1000 * LIMIT:.0f} ms\n"
         f"work      of a core: {share}"
     )
+
+
+@contextmanager
+def _until_interrupted(paced):
+    """The first interrupt stops it, the second one is as everywhere."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # no signal comes here
+        return
+
+    def stop(*_):
+        signal.signal(signal.SIGINT, before)
+        paced.stop()
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _feed(paced, source, begun):

@@ -1,12 +1,14 @@
 r"""A listener in real time: what comes goes in, frames come out when they are due, or not at all.
 
 Frame i is due DELAY after the speaker's frame i ended. One thread sees, hears and moves, the other
-renders; where that takes too long, frames are left out and the delay stays.
+renders; where that takes too long, frames are left out and the delay stays. How well a window is
+drawn, and how many frames it waits for, is chosen beforehand, by what this machine can do.
 """
 
 import threading
 import time
 from collections import deque
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,7 +18,86 @@ DELAY = 0.34  # from the end of a speaker's frame until the listener's is due [s
 LIMIT = 0.40  # after which it is not given out any more [s]
 BACKLOG = 512  # chunks that may wait to be seen and heard
 REMEMBERED = 9000  # frames whose latency is remembered: five minutes
+CHOICES = ((6, 8), (6, 5), (6, 3), (8, 2))  # (stride, steps), the best first: bench_live.py
+BUSY = 0.8  # share of a core that a thread may need, so that it keeps up [1]
 FORGET = 0.002  # the sender's clock is trusted to drift by at most this share
+
+
+class Pace(NamedTuple):
+    r"""What a machine needs for a stride and a number of steps."""
+
+    stride: int  # frames that a window waits for [frames]
+    steps: int  # of DDIM a window
+    see: float  # and hear, of a frame [s]
+    move: float  # a window [s]
+    render: float  # a frame [s]
+
+    @property
+    def busy(self):
+        r"""Share of a core of the thread that sees, hears and moves."""
+        return FPS * (self.see + self.move / self.stride)
+
+    @property
+    def delay(self):
+        r"""From the end of a stride's first frame until it is rendered [s]."""
+        return (self.stride - 1) / FPS + self.see + self.move + self.render
+
+    @property
+    def rate(self):
+        r"""Frames a second that can be rendered."""
+        return min(FPS, 1 / self.render)
+
+    def told(self):
+        r"""A line for a person."""
+        return (
+            f"pace      {self.steps} steps a window, every {self.stride} frames; seeing, hearing, "
+            f"moving need {100 * self.busy:.0f} % of a core, a frame {1000 * self.render:.0f} ms: "
+            f"about {self.rate:.0f} of {FPS} a second"
+        )
+
+
+def chosen(start):
+    r"""Try a listener out for a moment, and choose how its windows are drawn.
+
+    The best of CHOICES with which seeing, hearing and moving keep up and the first frame of a
+    stride is there when it is due; the last where none is.
+
+    Args:
+        start: function (stride, steps, say) -> session.Live.
+
+    Returns:
+        Pace.
+    """
+    stride, steps = CHOICES[0]
+    see, move, render = _tried(start(stride=stride, steps=steps, say=lambda sentence: None), stride)
+    for one in CHOICES:
+        pace = Pace(*one, see, move * one[1] / steps, render)
+        if pace.busy <= BUSY and pace.delay <= DELAY:
+            break
+    return pace
+
+
+def _tried(live, stride):
+    """Seconds of seeing and hearing a frame, of moving a window and of rendering a frame.
+
+    Six strides of a grey picture and silence; before them a window's length of these at one go.
+    """
+    warm, picture = live.system.motion.config.window, np.full((480, 640, 3), 128, np.uint8)
+    starts = [0, *range(warm, warm + 6 * stride, stride)]
+    live.hurried, found = True, []
+    for start, end in zip(starts, [*starts[1:], starts[-1] + stride]):
+        shown = range(start, end) if start else (start, end - 1)
+        sound = np.zeros((end - start) * live.sample_rate // FPS + 1, np.float32)
+        before, begun = dict(live.work), time.perf_counter()
+        live.push([picture for _ in shown], sound, [k / FPS for k in shown], start / FPS)
+        live.skip(end - 2)
+        count = len(list(live))
+        spent = {stage: live.work[stage] - before[stage] for stage in before}
+        slowed = (time.perf_counter() - begun) / max(sum(spent.values()), 1e-9)  # by others
+        see = (spent["see"] + spent["hear"]) / (end - start)
+        found.append(slowed * np.array([see, spent["move"], spent["render"] / max(count, 1)]))
+    _, move, render = np.median(found[1:], axis=0)
+    return np.mean(found[1:], axis=0)[0], move, render  # a face is looked for now and then
 
 
 class Paced:
@@ -31,7 +112,7 @@ class Paced:
         self.live, self.clock = live, clock
         self.latencies = deque(maxlen=REMEMBERED)  # of the frames given out [s]
         self.given = self.dropped = 0  # frames
-        self.work = {"see, hear and move": 0.0, "render": 0.0}  # processor time [s]
+        self.stopped = False  # by somebody, before the end
         self.trouble = None  # an exception of the thread that sees and hears
         self._started = None  # the clock's time of the sender's 0, at the earliest
         self._chunks, self._condition = deque(), threading.Condition()
@@ -64,12 +145,16 @@ class Paced:
             self._ended = True
             self._condition.notify_all()
 
-    def close(self):
-        r"""Stop at once."""
+    def stop(self):
+        r"""No frame any more, at once; may be called by a signal."""
         with self._condition:
-            self._ended = self._done = True
+            self.stopped = self._ended = True
             self._chunks.clear()
             self._condition.notify_all()
+
+    def close(self):
+        r"""Stop, and wait until nothing is under way."""
+        self.stop()
         self._worker.join(timeout=10)
 
     def __iter__(self):
@@ -78,16 +163,16 @@ class Paced:
         Raises what the thread that sees and hears met.
         """
         while self._wait_for_work():
-            begun = time.thread_time()
             before = self.clock()
             # a frame that would be finished too late is not begun
             self.dropped += self.live.skip(self._first_in_time(before))
             frame = self.live.take()
             if frame is None:
-                self._cost *= 0.9  # all were left out: perhaps it has become quicker
+                self._cost /= 2  # all were left out: perhaps it has become quicker
                 continue
-            self._cost += 0.2 * (self.clock() - before - self._cost)
-            self.work["render"] += time.thread_time() - begun
+            spent = self.clock() - before
+            # a late frame is work for nothing: quick to believe the worse, slow the better
+            self._cost = max(spent, 0.8 * self._cost + 0.2 * spent)
             ended = self._started + (frame.number + 1) / FPS
             time.sleep(max(0.0, ended + DELAY - self.clock()))
             latency = self.clock() - ended
@@ -97,7 +182,7 @@ class Paced:
             self.given += 1
             self.latencies.append(latency)
             yield frame
-        if self.trouble is not None:
+        if self.trouble is not None and not self.stopped:
             raise self.trouble
 
     def summary(self):
@@ -124,11 +209,9 @@ class Paced:
     def _wait_for_work(self):
         """Until a frame waits to be rendered; False when there will be none."""
         with self._condition:
-            while not self.live.waiting:
-                if self._done:
-                    return False
+            while not (self.live.waiting or self._done or self.stopped):
                 self._condition.wait()
-        return True
+            return bool(self.live.waiting) and not self.stopped
 
     def _first_in_time(self, now):
         """The first frame that can still be finished in time."""
@@ -138,15 +221,14 @@ class Paced:
     def _see_and_hear(self):
         try:
             while (chunks := self._next_chunks()) is not None:
-                begun = time.thread_time()
                 for chunk in chunks:
-                    if self._done:
-                        return
+                    if self.stopped:
+                        break
                     self.live.push(*chunk)
-                self.work["see, hear and move"] += time.thread_time() - begun
                 with self._condition:
                     self._condition.notify_all()
-            self.live.end()
+            if not self.stopped:
+                self.live.end()
         except Exception as error:  # the other thread must not wait for ever
             self.trouble = error
         with self._condition:

@@ -10,6 +10,7 @@ import os
 import struct
 import threading
 import time
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -29,6 +30,7 @@ LARGEST = 20 * 2**20  # of a message: a photo as it comes from a camera [bytes]
 MOST_PIXELS = 50_000_000  # of a photo
 SHOWN = 88  # quality of the listener's pictures [JPEG]
 PICTURE, SOUND, PORTRAIT = 1, 2, 3  # first byte of a message
+UNSHOWN = 5  # frames that may be on their way to the page: 170 ms
 TELL_EVERY = 1.0  # how often the page is told how it goes [s]
 
 
@@ -194,7 +196,7 @@ class Conversation:
 
     def __init__(self, server, socket):
         self.server, self.socket = server, socket
-        self.paced = self.thread = self.portrait = None
+        self.paced = self.thread = self.portrait = self.room = None
 
     def run(self):
         r"""Answer until the tab is closed."""
@@ -246,6 +248,8 @@ class Conversation:
             self._stop()
         if self.paced is None:
             return
+        if "shown" in order:
+            self._make_room()
         live = self.paced.live
         if "attitude" in order:
             live.attitude = order["attitude"]
@@ -273,7 +277,9 @@ class Conversation:
             **self.server.options,
         )
         self.paced = Paced(live)
-        self.thread = threading.Thread(target=self._show, args=(self.paced,), daemon=True)
+        self.room = threading.BoundedSemaphore(UNSHOWN - 1)
+        show = (self.paced, self.room)
+        self.thread = threading.Thread(target=self._show, args=show, daemon=True)
         self.thread.start()
         self._tell(started=True)
 
@@ -286,14 +292,15 @@ class Conversation:
         self.portrait = system.look(picture)
         self._tell(looked=True, unfamiliar=round(self.portrait.unfamiliar, 2))
 
-    def _show(self, paced):
-        """The listener's frames to the page, when they are due."""
+    def _show(self, paced, room):
+        """The listener's frames to the page, when they are due and it has shown those before."""
         told, before = time.monotonic(), 0
         try:
             for frame in paced:
                 head = struct.pack("<d", frame.number / FPS)
                 if not self.socket.send(head + jpeg(frame.pixels)):
                     break
+                room.acquire()  # a page that is slow gets fewer frames, not later ones
                 now = time.monotonic()
                 if now - told > TELL_EVERY:
                     known = paced.summary()
@@ -306,8 +313,14 @@ class Conversation:
     def _stop(self):
         paced, thread, self.paced = self.paced, self.thread, None
         if paced is not None:
+            paced.stop()
+            self._make_room()
             paced.close()
             thread.join(timeout=10)
+
+    def _make_room(self):
+        with suppress(ValueError):  # more is said to be shown than was sent
+            self.room.release()
 
 
 def jpeg(pixels):

@@ -7,8 +7,10 @@ smoothing, the renderer's window), everything is as if the clip ended there.
 """
 
 import threading
+import time
 import warnings
 from collections import deque
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -29,11 +31,12 @@ STEPS = 8  # of DDIM a window
 PATIENCE = 3  # frames that sound and pictures wait for each other [frames]: 100 ms
 WAITING = 18_000  # frames that may wait to be taken [frames]: ten minutes of 70 numbers each
 SOUND_RATE = 16_000  # [Hz]
+STAGES = ("see", "hear", "move", "render")
 
 # what is said, once
 LOST = {
     "sound": "some sound was lost: silence takes its place",
-    "pictures": "some pictures were lost: the one before takes their place",
+    "pictures": "some pictures were lost, or came too fast: the one before takes their place",
 }
 LATE = {
     "sound": "some sound came twice or too late: it is left out",
@@ -52,6 +55,19 @@ class LiveFrame(NamedTuple):
     pixels: np.ndarray  # uint8 (256, 256, 3)
 
 
+class Work(dict):
+    r"""Stage -> processor time that its thread has spent on it [s]."""
+
+    @contextmanager
+    def on(self, stage):
+        r"""Count what happens inside."""
+        begun = time.thread_time()
+        try:
+            yield
+        finally:
+            self[stage] = self.get(stage, 0.0) + time.thread_time() - begun
+
+
 class Live:
     r"""A listener who answers while the speaker is still speaking.
 
@@ -65,7 +81,7 @@ class Live:
         seed: the same seed and input give the same frames.
         stride, steps: frames that are waited for [frames]; DDIM steps a window.
         guidance: weight of the attitude; None takes the checkpoint's, 1 is none.
-        framing: picture -> the face's square, uint8 (256, 256, 3); None finds the face.
+        look: picture -> (257,) coefficients of the speaker; None finds the face and reconstructs.
         say: function of a sentence, called once for each kind of trouble; None warns.
 
     Raises:
@@ -83,19 +99,21 @@ class Live:
         stride=STRIDE,
         steps=STEPS,
         guidance=None,
-        framing=None,
+        look=None,
         say=None,
     ):
         self.system, self.portrait = system, portrait
+        self.sample_rate = sample_rate
         self.head = self.expression = 1.0  # how far the motion leaves the portrait, times this
         self.hurried = False  # may respond to more than the stride at once, when far behind
         self._attitude, self._attitude_now = attitude, attitude
-        self._framing = framing or _framing(system)
         self._say, self._said = say or warnings.warn, set()
         num_windows(1, system.motion.config.window, stride)  # checks it
         self._stride, self._device = stride, system.device
+        self.work = Work.fromkeys(STAGES, 0.0)
         unseen = system.motion.speaker.mean.cpu().numpy()
-        self._sound, self._pictures = SoundLine(sample_rate), PictureLine(self._look, fps, unseen)
+        look = look or _looker(system)
+        self._sound, self._pictures = SoundLine(sample_rate), PictureLine(look, fps, unseen)
         self._missing = {"sound": False, "pictures": False}
         self._reference = torch.from_numpy(to_motion(portrait.coefficients))[None]
         cond = Condition(
@@ -156,8 +174,10 @@ class Live:
         frames = [_picture(frame) for frame in frames]
         times = _times(frames, frames_at, self._pictures.fps)
         with self._inlet:
-            self._take(self._sound, [] if sound is None else [(sound, sound_at)])
-            self._take(self._pictures, zip(frames, times))
+            with self.work.on("hear"):
+                self._take(self._sound, [] if sound is None else [(sound, sound_at)])
+            with self.work.on("see"):
+                self._take(self._pictures, zip(frames, times))
             if sound is not None and len(sound):
                 self._missing["sound"] = False
             if len(times):
@@ -199,7 +219,8 @@ class Live:
             start = max(0, number - reach)
             rows = torch.stack(self._rows[start - self._first : end - self._first])
             self._forget(number + 1 - reach)
-        (pixels,) = self.system.render(self.portrait, self._scaled(rows), [number - start])
+        with self.work.on("render"):
+            (pixels,) = self.system.render(self.portrait, self._scaled(rows), [number - start])
         return LiveFrame(number, pixels)
 
     def skip(self, number):
@@ -216,11 +237,6 @@ class Live:
             while self._ends and self._ends[0][0] < number:
                 self._ends.popleft()
             return before - len(self._ends)
-
-    def _look(self, picture):
-        """A picture -> (257,) coefficients."""
-        face = np.require(self._framing(picture), requirements=["C", "W"])
-        return reconstruct(self.system.reconstruction, face[None], smoothing=0)[0]
 
     def _take(self, line, parts):
         lost, late = line.lost, line.late
@@ -274,9 +290,12 @@ class Live:
             self._motion.stream.attitude = one_hot([self._attitude]).to(self._device)
         again = min(SETTLED, self._answered)
         newest = end - self._answered + again
-        audio = torch.from_numpy(self._sound.features(end, newest)).to(self._device)
-        speaker = self._pictures.coefficients(end, newest).to(self._device)
-        rows = self._motion.answer(audio, speaker, again).cpu()
+        with self.work.on("hear"):
+            audio = torch.from_numpy(self._sound.features(end, newest)).to(self._device)
+        with self.work.on("see"):
+            speaker = self._pictures.coefficients(end, newest).to(self._device)
+        with self.work.on("move"):
+            rows = self._motion.answer(audio, speaker, again).cpu()
         with self._outlet:
             self._rows.extend(rows)
             self._ends.extend((number, end) for number in range(self._answered, end))
@@ -296,10 +315,17 @@ class Live:
         return scale_motion(rows, self._reference, self.head, self.expression)
 
 
-def _framing(system):
-    if system.finder is None:
-        return middle_square
-    return HeadSquare(system.finder, system.reconstruction)
+def _looker(system):
+    """picture -> (257,) coefficients: the face's square, or without a finder the middle's."""
+    square = middle_square
+    if system.finder is not None:
+        square = HeadSquare(system.finder, system.reconstruction)
+
+    def look(picture):
+        face = np.require(square(picture), requirements=["C", "W"])
+        return reconstruct(system.reconstruction, face[None], smoothing=0)[0]
+
+    return look
 
 
 def _times(frames, at, fps):

@@ -2,7 +2,8 @@ r"""Sec. 3.1 to 3.3: the listener's 70 numbers a frame, drawn by diffusion.
 
 `diffusion` is Eq. 1 to 4, `attention` Eq. 5, `fam` the Feature Aggregation Module, `clips` cuts and
 joins windows, `model` puts them together. What the paper has not is in `additions`, `guidance`,
-`samplers` and `stream`; the ablation without the module is `concatenation`.
+`samplers`, `cascade` (long clips) and `stream`; the ablation without the module is
+`concatenation`.
 """
 
 from mfr.motion.attention import MultiHeadAttention, attention

@@ -1,8 +1,8 @@
 r"""What this project adds to the paper's module, part by part.
 
 `plug_into` is the whole list: each part goes into a seam of mfr.motion.fam, under a setting of its
-own, and with all of them off the module is the paper's. The ladder (python -m mfr.evaluation.tables
-ladder) tells what each buys.
+own, and with all of them off the module is the paper's. What each buys is a table's to say, the
+ladder of tests/benchmarks/bench_ladder.py.
 """
 
 import torch

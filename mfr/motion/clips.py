@@ -203,7 +203,7 @@ def _lengths(cond):
 def _windows_of(lengths, window, stride, shift, device):
     """How many windows each clip has, W_1 .. W_B, and the clip of each, (W,)."""
     counts = [num_windows(shift + length, window, stride) for length in lengths]
-    return counts, torch.repeat_interleave(torch.tensor(counts, device=device))
+    return counts, torch.repeat_interleave(torch.tensor(counts)).to(device)
 
 
 @lru_cache(maxsize=16)

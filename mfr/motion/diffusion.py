@@ -158,10 +158,12 @@ class GaussianDiffusion:
         if order != 1:
             raise ValueError(f"order is {order} with None steps; allowed: 1 for the chain")
         t = torch.arange(self.T, 0, -1, device=self.betas.device)
-        one, zero = torch.ones_like(self.betas[t]), torch.zeros_like(self.betas[t])
+        one = torch.ones_like(self.betas[t])[:, None, None]  # (T, 1, 1), a clip for each t
         # Eq. (4) is linear in (x_t, eps): its coefficients are its values at (1, 0) and (0, 1)
-        x_scale, eps_scale = self.p_mean(one, t, zero), self.p_mean(zero, t, one)
-        return samplers.listed(t, x_scale, eps_scale, self.chain_variance[t].sqrt(), zero)
+        x_scale = self.p_mean(one, t, 0 * one).flatten()
+        eps_scale = self.p_mean(0 * one, t, one).flatten()
+        std = self.chain_variance[t].sqrt()
+        return samplers.listed(t, x_scale, eps_scale, std, torch.zeros_like(std))
 
     @torch.no_grad()
     def sample(
@@ -204,24 +206,37 @@ class GaussianDiffusion:
         like = torch.empty(0, device=device or generator.device, dtype=dtype)
         x = _randn(shape, generator, like) if x_T is None else x_T.to(like)
         times = torch.tensor([step.t for step in plan], device=like.device)
-        signal, noise_std = self.signal.tolist(), self.noise.tolist()
         if held is not None:
-            x = torch.where(held, signal[plan[0].t] * known + noise_std[plan[0].t] * x, x)
+            x = self.hold(plan[0].t, x, known, held)
         x_0 = None  # as the last step implied it
         for done, step in enumerate(plan):
             eps = eps_model(x, times[done].expand(shape[0]), cond)
-            if held is not None:
-                eps = torch.where(held, (x - signal[step.t] * known) / noise_std[step.t], eps)
-            if order == 2:
-                before, x_0 = x_0, (x - noise_std[step.t] * eps) / signal[step.t]
-            x = (step.x_scale * x).add_(eps, alpha=step.eps_scale)
-            if step.turn:
-                x.add_(x_0 - before, alpha=step.turn)
+            x, x_0 = self.advance(step, x, eps, x_0, known, held, order == 2)
             if step.std > 0:
                 x.add_(_randn(shape, generator, like), alpha=step.std)
             if progress is not None:
                 progress(done + 1, len(plan))
-        return x if held is None else torch.where(held, known, x)
+        return x if held is None else self.hold(0, x, known, held)
+
+    def hold(self, t, x, known, held):
+        r"""x (B, L, D), but where held q_sample(known, t, x); t is an int in 0..T."""
+        signal, noise = float(self.signal[t]), float(self.noise[t])
+        return torch.where(held, signal * known + noise * x, x)
+
+    def advance(self, step, x, eps, before=None, known=None, held=None, second=False):
+        r"""A ReverseStep but for its noise: x_t, eps (B, L, D) -> (x_s, the x_0 that eps implies).
+
+        before is the x_0 of the step before. The noise in held frames is known. Only a
+        second-order step asks for x_0; without `second` it is None.
+        """
+        signal, noise = float(self.signal[step.t]), float(self.noise[step.t])
+        if held is not None:
+            eps = torch.where(held, (x - signal * known) / noise, eps)
+        x_0 = (x - noise * eps) / signal if second else None
+        x = (step.x_scale * x).add_(eps, alpha=step.eps_scale)
+        if step.turn:
+            x.add_(x_0 - before, alpha=step.turn)
+        return x, x_0
 
     def at(self, table, t, x, first=0):
         r"""Entries of a table, by name, at t (B,), in x's dtype, shaped to multiply x (B, ...).

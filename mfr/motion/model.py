@@ -11,13 +11,17 @@ from torch import nn
 
 from mfr.config import ATTITUDES, AUDIO_DIM, COEFFICIENT_DIM
 from mfr.face.coefficients import MOTION_ANGLE, MOTION_EXP, MOTION_TRANS, Statistics
-from mfr.motion import diffusion
+from mfr.motion import cascade, diffusion
 from mfr.motion.additions import blur_listener, plug_into
-from mfr.motion.clips import ClipDenoiser
+from mfr.motion.clips import ClipDenoiser, num_windows
 from mfr.motion.concatenation import ConcatenationModel
 from mfr.motion.fam import FeatureAggregationModule
-from mfr.motion.guidance import VelocityPredictor, drop_attitude
+from mfr.motion.guidance import Guided, VelocityPredictor, drop_attitude
 from mfr.motion.samplers import spaced_steps
+
+# windows of a clip that is held whole, half a minute here; windows at once of one that is not
+AT_ONCE = {"cpu": (48, 8), "cuda": (512, 128)}
+CANDIDATES = 3600  # frames among which eventful chooses
 
 
 class MotionModel(nn.Module):
@@ -93,10 +97,20 @@ class MotionModel(nn.Module):
         )
 
     @torch.no_grad()
-    def sample(self, cond, samples, generator, steps=None, guidance=None, eta=None, progress=None):
+    def sample(
+        self,
+        cond,
+        samples,
+        generator,
+        steps=None,
+        guidance=None,
+        eta=None,
+        progress=None,
+        at_once=None,
+    ):
         r"""Draw K responses to one clip, (K, L, 70) raw, all its windows denoised together.
 
-        Paper: Eq. (1), Sec. 3.3.
+        Paper: Eq. (1), Sec. 3.3. Ours: in memory that does not grow with a long clip.
 
         Args:
             cond: Condition of one clip in raw units: audio (1, L, 45), speaker (1, L, 70),
@@ -106,26 +120,36 @@ class MotionModel(nn.Module):
             guidance: weight of the attitude; None takes the config's, 1 is none.
             eta: noise of DDIM, 0 .. 1; None takes the config's.
             progress: progress(done, total), or None.
+            at_once: how many windows a clip may have to be held whole, and how many are predicted
+                at a time in a longer one (see mfr.motion.cascade); None takes AT_ONCE.
         """
         steps = self.config.sample_steps if steps is None else steps
         guidance = self.config.guidance if guidance is None else guidance
         eta = self.config.sample_eta if eta is None else eta
-        denoiser = ClipDenoiser(
-            self.eps_model,
-            self.standardised(cond),
-            self.config.window,
-            self.config.stride,
-            guidance=guidance,
-            past=self.config.past,
-        )
+        eps_model = self.eps_model if guidance == 1 else Guided(self.eps_model, guidance)
+        size = (self.config.window, self.config.stride)
         shape = (samples, cond.speaker.shape[1], COEFFICIENT_DIM)
         walk = spaced_steps(self.config.T, steps, self.config.spacing) if steps else None
-        known, held = self._begins_with(cond)
         order = self.config.sample_order if steps and not eta else 1
-        x_0 = self.diffusion.sample(
-            denoiser, shape, None, generator, walk, eta, progress, known, held, order=order
-        )
-        return self.listener.denormalise(x_0) + self._origin(cond)
+        known, held = self._begins_with(cond)
+        past, origin = self.config.past, self._origin(cond)
+        together, group = at_once or AT_ONCE.get(generator.device.type, AT_ONCE["cuda"])
+        if num_windows(shape[1], *size) <= together:
+            denoiser = ClipDenoiser(eps_model, self.standardised(cond), *size, past=past)
+            x_0 = self.diffusion.sample(
+                denoiser, shape, None, generator, walk, eta, progress, known, held, order=order
+            )
+            return self.listener.denormalise(x_0) + origin
+        plan = self.diffusion.reverse_steps(walk, eta, order)
+        shared = (eps_model, cond, self.standardised, self.diffusion, plan)
+        walk = cascade.Walk(*shared, *size, past, group, order == 2, known, held)
+        x = torch.randn(shape, generator=generator, device=generator.device)
+        before = 0
+        for finished in cascade.take_walk(walk, x, generator, progress):
+            part = x[:, before:finished]
+            part.copy_(self.listener.denormalise(part) + origin)
+            before = finished
+        return x
 
 
 def paper_module(config):
@@ -161,6 +185,8 @@ def scale_motion(motion, reference, head=1.0, expression=1.0):
     for name, value in (("head scale", head), ("expression scale", expression)):
         if not value >= 0:
             raise ValueError(f"{name} is {value}; allowed: >= 0")
+    if head == expression == 1:
+        return motion
     scale = torch.full((COEFFICIENT_DIM,), float(head), device=motion.device)
     scale[MOTION_EXP] = float(expression)
     return reference + scale * (motion - reference)
@@ -170,8 +196,11 @@ def eventful(motion, count):
     r"""`count` frames of motion (L, 70) that differ most, in order: int64 (min(count, L),).
 
     The first frame, then always the one that is farthest from all that were chosen, in units of
-    what the eye sees: 0.05 rad of a turn, 0.2 of an expression, 0.1 of a shift.
+    what the eye sees: 0.05 rad of a turn, 0.2 of an expression, 0.1 of a shift. Of a motion of
+    many minutes every n-th frame is looked at.
     """
+    every = max(1, len(motion) // CANDIDATES)
+    motion = motion[::every]
     unit = torch.full((COEFFICIENT_DIM,), 0.2, device=motion.device)
     unit[MOTION_ANGLE], unit[MOTION_TRANS] = 0.05, 0.1
     seen = motion / unit  # (L, 70)
@@ -181,7 +210,7 @@ def eventful(motion, count):
         chosen.append(int(apart.argmax()))
         apart = torch.minimum(apart, (seen - seen[chosen[-1]]).norm(dim=1))
         apart[chosen] = -1
-    return torch.tensor(sorted(chosen))
+    return torch.tensor(sorted(chosen)) * every
 
 
 def one_hot(attitudes):

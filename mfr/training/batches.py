@@ -143,6 +143,20 @@ class MotionData:
         chosen, starts = chosen[share], starts[share]
         return self._windows(chosen, starts, window, past)
 
+    def opening(self, clip, frames):
+        r"""The first frames of a clip in raw units: listener (L, 70) and the Condition of one.
+
+        On the host; L is as asked, or all that the clip has.
+        """
+        cut = slice(frames)
+        return self.listener[clip][cut], Condition(
+            audio=self.audio[clip][None, cut],
+            speaker=self.speaker[clip][None, cut],
+            identity=self.identity[clip, None],
+            attitude=self.attitude[clip, None],
+            reference=self.listener[clip][:1],
+        )
+
     def _windows(self, chosen, starts, window, past):
         """The windows (B,) that begin at starts in the clips chosen, both on the host."""
         listener, audio, speaker = self.reels

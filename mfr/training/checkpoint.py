@@ -24,7 +24,12 @@ def save(path, stage, config, model, **more):
     `model` is the network's state dict, statistics included as buffers; more: further tensors,
     numbers, strings and dicts of them.
     """
-    content = {"format": FORMAT, "stage": stage, "config": to_dict(config), "model": model, **more}
+    settings = to_dict(config)
+    write(path, {"format": FORMAT, "stage": stage, "config": settings, "model": model, **more})
+
+
+def write(path, content):
+    r"""A torch file, whole or not at all, of whatever format."""
     packed = io.BytesIO()  # torch's own file ends a full disk in an error of its inside
     torch.save(content, packed)
     with atomic(path) as temporary:

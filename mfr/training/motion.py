@@ -4,7 +4,6 @@ import torch
 from torch import nn
 
 from mfr.files.vico import portrait_of, portrait_path
-from mfr.motion.condition import Condition
 from mfr.motion.model import MotionModel
 from mfr.training.batches import MotionData
 from mfr.training.identity import frozen_identity
@@ -72,19 +71,16 @@ class MotionStage(Stage):
         generator, units = torch.Generator(self.device).manual_seed(1), network.listener.std.cpu()
         scores = []
         for clip in range(min(self.judged_clips, len(self.held.clips))):
-            cut = slice(self.judged_frames)
-            cond = Condition(
-                audio=self.held.audio[clip][None, cut],
-                speaker=self.held.speaker[clip][None, cut],
-                identity=self.held.identity[clip, None],
-                attitude=self.held.attitude[clip, None],
-                reference=self.held.listener[clip][:1],
-            ).to(self.device)
-            steps = min(self.judged_steps, self.config.T)
-            draws = network.sample(cond, self.judged_draws, generator, steps).cpu()
-            truth = self.held.listener[clip][cut]
+            draws, truth = self.answers(network, clip, generator)
             scores.append(self.score(*(x.numpy() for x in (draws, truth, units))))
         return {"energy": sum(scores) / len(scores)}
+
+    def answers(self, network, clip, generator):
+        r"""A few draws for a held-out clip, (K, L, 70), and the truth, (L, 70), on the host."""
+        truth, cond = self.held.opening(clip, self.judged_frames)
+        steps = min(self.judged_steps, self.config.T)
+        draws = network.sample(cond.to(self.device), self.judged_draws, generator, steps)
+        return draws.cpu(), truth
 
     def held_out_loss(self, network):
         r"""noise_loss on fixed held-out windows, steps and noise."""

@@ -4,10 +4,9 @@ r"""From nothing to every bundled file: one command, fixed seeds, goes on after 
     python -m mfr.training.recipe --out recipe
 
 ROWS is all of it. A row that is done is not done again; one that was cut short goes on. In the end
-recipe/weights/ holds the files with a table of how each was made.
+recipe/weights/ holds the files, their curves and a table of how each was made.
 """
 
-import argparse
 import json
 import shutil
 import subprocess
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mfr.config import STAGES
-from mfr.files.whole import atomic, command
+from mfr.files.whole import atomic, command, command_line
 from mfr.training import checkpoint
 
 ROOT = Path(__file__).parents[2]
@@ -69,9 +68,15 @@ ROWS = (
         needs=("runs/identity/identity.pt",),
     ),
 )
-# the reduced scale of --trial: what it takes to see that every row runs
+# the reduced scale of --trial, what it takes to see that every row runs: said last, it counts
 TRIAL_STEPS = 2
-TRIAL_WIDTH = {"identity": 8, "reconstruction": 8, "motion": 16, "finder": 8, "renderer": 16}
+TRIAL = {
+    "identity": "--width 8",
+    "reconstruction": "--width 8",
+    "motion": "--width 16",
+    "renderer": "--width 16 --targets 2 --face-steps 1 --warp-steps 1 --gan-start 1",
+    "finder": "--width 8 --pictures 64",
+}
 
 
 def words_of(row, out, trial=False):
@@ -80,14 +85,12 @@ def words_of(row, out, trial=False):
     if not trial:
         return words
     if "data_tools.make_cutouts" in words:
-        words[words.index("--people") + 1] = "4"
+        words[words.index("--people") + 1] = "7"  # of three views each; the finder wants twenty
         return words
     if row.makes.startswith("data/"):
         words[words.index("--size") + 1] = "demo"
-        return [*words, "--workers", "1"]
-    words[words.index("--steps") + 1] = str(TRIAL_STEPS)
-    words += ["--width", str(TRIAL_WIDTH[words[1]])]
-    return words + ["--batch-size", "4"] + (["--targets", "2"] if words[1] == "renderer" else [])
+        return [*words, *"--no-video --stills 2 --workers 1".split()]
+    return [*words, *TRIAL[words[1]].split(), "--steps", str(TRIAL_STEPS), "--batch-size", "4"]
 
 
 class Book:
@@ -144,12 +147,14 @@ def cook(out, trial=False, rows=ROWS):
 
 
 def gather(out, book):
-    r"""OUT/weights: the files and a table of how each was made."""
+    r"""OUT/weights: the files, their logs and a table of how each was made."""
     lines = ["| file | command | steps | held out at the end | hours |", "|---|---|---|---|---|"]
     for stage in STAGES:
         made = out / "runs" / stage / f"{stage}.pt"
-        with atomic(out / "weights" / made.name) as temporary:
-            shutil.copyfile(made, temporary)
+        log = made.with_suffix("") / "log.jsonl"  # what later runs may expect
+        for source, name in ((made, made.name), (log, f"logs/{stage}.jsonl")):
+            with atomic(out / "weights" / name) as temporary:
+                shutil.copyfile(source, temporary)
         state, entry = checkpoint.load(made, stage), book.done[f"runs/{stage}"]
         said = " ".join(entry["words"]).replace(str(out), "OUT")
         lines.append(
@@ -175,11 +180,7 @@ def plan(out, trial=False, rows=ROWS):
 
 def main(arguments=None):
     r"""The command line."""
-    parser = argparse.ArgumentParser(
-        prog="mfr.training.recipe",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_line("mfr.training.recipe", __doc__)
     parser.add_argument("--out", default="recipe", help="everything goes here (%(default)s)")
     parser.add_argument("--dry-run", action="store_true", help="print what would be done")
     parser.add_argument("--trial", action="store_true", help="at a tiny scale, to see that it runs")

@@ -1,5 +1,6 @@
 r"""What every stage shares: its data, its networks, how it is judged while training."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -54,8 +55,9 @@ class Stage:
 
     def precision(self):
         r"""Autocast to the config's precision, for the networks while training."""
-        half = getattr(self.config, "precision", "float32") == "bfloat16"
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=half)
+        if getattr(self.config, "precision", "float32") == "float32":
+            return nullcontext()
+        return torch.autocast(self.device.type, torch.bfloat16)
 
     def share(self, index):
         r"""Of places (N,) that all processes drew alike, those of this one."""

@@ -5,13 +5,17 @@ import math
 import resource
 import sys
 
+import numpy as np
 import torch
 
+from mfr.config import to_dict
+from mfr.files.progress import clock
 from mfr.files.whole import atomic
 
 MEMORY = 50  # steps that a running mean looks back
 STILL = 0.01  # share by which a held-out loss must have fallen to count as learning
 EARLY = 200  # steps that no curve is judged by: the rate rises over the first 100
+ASTRAY = 0.15  # share above the expected held-out loss from which words are due
 PATIENCE = 4  # evaluations without a new best after which a held-out loss is said to rise
 
 
@@ -60,13 +64,12 @@ class Finite:
 
 def progress(step, steps, running, pace, device, held_out=None):
     r"""One line: `running` name -> mean ("loss" is the sum), pace [steps/s], name -> held out."""
-    left = int((steps - step) / pace)
     judged = "".join(f"   {name} {value:.4f}" for name, value in (held_out or {}).items())
     terms = "".join(f" {k} {v:.3g}" for k, v in running.items() if k != "loss")
-    clock = f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}"
+    left = clock((steps - step) / pace)
     return (
         f"step {step:>6}/{steps}   loss {running['loss']:.4f}{judged}  {terms}   "
-        f"{pace:.1f} steps/s   {clock} left   {memory(device):.1f} GB"
+        f"{pace:.1f} steps/s   {left} left   {memory(device):.1f} GB"
     )
 
 
@@ -103,6 +106,41 @@ def advice(history, steps):
     return ""
 
 
+def beginning(held_out, settings, described):
+    r"""The entry of step 0: what tells whether two runs can be compared comes along.
+
+    `described` is the stage's line on its data; where they lie does not matter.
+    """
+    data = described.partition(": ")[2]
+    return {"step": 0, "held_out": held_out, "data": data, "settings": to_dict(settings)}
+
+
+def alike(entries, expected):
+    r"""Are two logs of runs on the same data under the same settings, whatever their seed?"""
+
+    def told(log):
+        first = log[0] if log else {}
+        settings = first.get("settings", {})
+        return first.get("data"), {k: v for k, v in settings.items() if k != "seed"}
+
+    return told(entries) == told(expected) != (None, {})
+
+
+def astray(entries, expected):
+    r"""Words on a held-out loss well above that of the bundled weights' own run; or ""."""
+    step, held_out = entries[-1]["step"], entries[-1]["held_out"]
+    if step < EARLY or not alike(entries, expected):
+        return ""
+    steps, curve = zip(*((entry["step"], entry["held_out"]) for entry in expected))
+    usual = float(np.interp(step, steps, curve))
+    if held_out <= (1 + ASTRAY) * usual:
+        return ""
+    return (
+        f"held out is {held_out:.4f}; the bundled weights had {usual:.4f} at this step, with the "
+        "same data and settings. Has the code changed, or torch? python -m pytest says what broke"
+    )
+
+
 def read_log(path, until=math.inf):
     r"""Entries of log.jsonl up to a step; a line that a kill cut short ends it."""
     entries = []
@@ -128,7 +166,9 @@ def draw_loss(path, title, entries, expected=()):
     axes = figure.add_subplot()
     if expected:
         steps, held = zip(*((entry["step"], entry["held_out"]) for entry in expected))
-        axes.plot(steps, held, color="0.8", linewidth=4, label="held out, bundled weights")
+        where = "" if alike(entries, expected) else " (other data or settings)"
+        label = f"held out, bundled weights{where}"
+        axes.plot(steps, held, color="0.8", linewidth=4, label=label)
     for name, label in (("loss", "training"), ("held_out", "held out")):
         points = [(entry["step"], entry[name]) for entry in entries if name in entry]
         axes.plot(*zip(*points), marker=".", label=label)

@@ -60,6 +60,16 @@ def test_challenge_tables_take_their_split_from_their_names(tmp_path):
     assert rows[2][1:5] == ("", "train", "train.listener", "train.speaker")
 
 
+@pytest.mark.parametrize("column", ["split", "data_split"])
+def test_a_split_in_a_challenge_table_goes_before_its_name(column, tmp_path):
+    lines = "u1,1,2,ood", "u2,3,4,train", "u3,5,6,x"
+    path = write_csv(tmp_path / "train.csv", f"uuid,speaker_id,listener_id,{column}", *lines)
+    rows, problems = table.read_table(path, "challenge")
+    assert [row.split for row in rows] == ["ood", "train"]
+    (problem,) = problems
+    assert problem.startswith("train.csv, row 4: data_split 'x'; allowed: train")
+
+
 @pytest.mark.parametrize(
     "line, message",
     [

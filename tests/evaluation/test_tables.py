@@ -13,7 +13,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from scipy import stats
+from scipy import optimize, stats
 
 from mfr.evaluation import figures
 from mfr.evaluation.figures import paper
@@ -318,26 +318,19 @@ def test_rivals_that_were_not_run_are_named(rng, clips):
 # ---- the paper's numbers ----
 
 
-def weights_exist(rows, tolerance=0.005):
+def weights_exist(rows, tolerance=0.01):
     r"""Whether some weights of the attitudes give all the averages of some rows from their cells.
 
-    Weights (p, q, 1 - p - q), each in 0 .. 1, searched in steps of 0.005; `tolerance` is that of
-    the printed digits, on top of what the steps cost.
+    Weights p >= 0 of sum 1 with |cells p - averages| <= tolerance, a linear programme; the default
+    is what rounding the cells and the average to two digits can cost.
     """
-    sums = [
-        (cells, average) for *three, average in rows for cells, average in zip(zip(*three), average)
-    ]
-    steps = 200
-    for a in range(steps + 1):
-        for b in range(steps + 1 - a):
-            shares = a / steps, b / steps, 1 - (a + b) / steps
-            if all(
-                abs(sum(w * x for w, x in zip(shares, cells)) - average)
-                <= tolerance + (max(cells) - min(cells)) / steps
-                for cells, average in sums
-            ):
-                return True
-    return False
+    cells = np.array([c for *three, average in rows for c in zip(*three)])  # (N, 3)
+    averages = np.array([x for *_, average in rows for x in average])  # (N,)
+    sides = np.concatenate([cells, -cells])
+    most = np.concatenate([averages, -averages]) + tolerance
+    found = optimize.linprog(np.zeros(3), sides, most, np.ones((1, 3)), [1.0])  # p >= 0: its own
+    assert found.status in (0, 2)  # solved, or proved to have no solution
+    return found.status == 0
 
 
 def test_printed_averages_that_no_weights_give():

@@ -2,6 +2,7 @@ r"""Squares around faces. Oracles: ramps whose pixels are known everywhere, the 
 camera, maps written by the training and read back, synthetic people at known places."""
 
 import math
+from functools import cache
 
 import numpy as np
 import pytest
@@ -158,6 +159,7 @@ def test_clutter_differs_and_is_a_picture(seed):
     assert len({picture.tobytes() for picture in made}) == 24
 
 
+@cache
 def people(seed, count):
     r"""Cut-out people, RGBA in [0, 1], whose square is the middle half."""
     from data_tools.make_cutouts import views
@@ -235,7 +237,7 @@ def test_a_few_steps_of_training_lower_the_loss(tmp_path):
 
     for number, cutout in enumerate(people(8, 4) * 5):
         Image.fromarray(as_bytes(cutout)).save(tmp_path / f"{number:05d}_0.png")
-    settings = config.preset("finder", width=8, pictures=128, batch_size=16)
+    settings = config.preset("finder", width=8, pictures=64, batch_size=8)
     torch.manual_seed(0)
     made = stage.FinderStage(settings, tmp_path, tmp_path, "cpu")
     draw = torch.Generator().manual_seed(0)

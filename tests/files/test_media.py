@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from PIL import Image
 from mfr.config import MotionConfig
 from mfr.face.coefficients import save_mat
 from mfr.files import media, whole
+from mfr.files.ffmpeg import ffmpeg
 from mfr.training import checkpoint
 
 
@@ -50,6 +52,33 @@ def test_picture_and_sound_stay_in_step(flash):
     sound, rate = media.read_sound(flash)
     click = int(np.argmax(np.abs(sound).max(axis=1) > 0.3)) / rate
     assert abs(white / 30 - 1.2) <= 1 / 30 and abs(click - 1.2) <= 1 / 30
+
+
+@pytest.mark.parametrize("late", ["", "picture", "sound"])
+@pytest.mark.parametrize("rate", ["24", "25", "30000/1001", "50", "60"])
+def test_flash_and_click_stay_within_a_frame_at_every_rate_and_if_one_begins_late(
+    rate, late, tmp_path
+):
+    fps, path = float(Fraction(rate)), tmp_path / "a.mp4"
+    flash = round(1.2 * fps)
+    at, delay = flash / fps, {track: 0.4 * (late == track) for track in ("picture", "sound")}
+    pictures = b"".join(flat(255 * (i >= flash), (32, 48, 3)) for i in range(round(2 * fps)))
+    sound = np.zeros((32000, 1))
+    sound[round(16000 * at) : round(16000 * at) + 40] = 0.9
+    media.write_sound(tmp_path / "a.wav", sound, 16000)
+    raw = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", "48x32", "-r", rate)
+    shifts = [("-itsoffset", delay[track]) for track in ("picture", "sound")]
+    encoder = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac")
+    inputs = (*shifts[0], *raw, "-i", "-", *shifts[1], "-i", tmp_path / "a.wav")
+    command = ffmpeg("-v", "error", *inputs, *encoder, path)
+    command.remove("-nostdin")
+    subprocess.run(command, input=pictures, check=True)
+    light = np.array([frame.mean() for frame in media.stream_video(path, size=32)])
+    heard, hertz = media.read_sound(path)
+    seen = np.argmax(light > 128) / 30
+    click = np.argmax(np.abs(heard).max(1) > 0.3) / hertz
+    assert abs(seen - at - delay["picture"]) <= 1 / 30 + 1e-3
+    assert abs(click - at - delay["sound"]) <= 1 / 30
 
 
 def test_every_keeps_each_nth_frame(flash):
@@ -249,7 +278,7 @@ def test_squares_that_move_show_what_lies_in_them(tmp_path):
 
 def test_an_upright_telephones_video_has_the_size_that_is_seen(flash, tmp_path):
     path = tmp_path / "turned.mp4"
-    turn = media._ffmpeg("-v", "error", "-display_rotation", 90, "-i", flash, "-c", "copy", path)
+    turn = ffmpeg("-v", "error", "-display_rotation", 90, "-i", flash, "-c", "copy", path)
     subprocess.run(turn, check=True)
     assert media.probe(path).size == (64, 96)
     assert next(media.glances(path, 1, 960)).shape == (96, 64, 3)

@@ -23,7 +23,17 @@ import pytest
 from PIL import Image
 
 from mfr.live import pace
-from mfr.live.server import LARGEST, PICTURE, PORTRAIT, SOUND, Server, decoded, jpeg
+from mfr.live.__main__ import main
+from mfr.live.server import (
+    LARGEST,
+    PICTURE,
+    PORTRAIT,
+    SOUND,
+    UNSHOWN,
+    Server,
+    decoded,
+    jpeg,
+)
 from mfr.live.websocket import WebSocket, accept_key
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -275,10 +285,42 @@ def test_conversation_with_ones_own_photo(client, monkeypatch):
     client.send(json.dumps({"stop": True}))
 
 
+def test_a_port_that_is_taken_is_named(server, weights):
+    words = ["--no-browser", "--port", str(server.server_port), "--weights", str(weights)]
+    with pytest.raises(ValueError, match=f"--port {server.server_port}: cannot be had .*allowed"):
+        main(words)
+
+
+def test_a_page_that_is_slow_gets_fewer_frames_and_not_later_ones(client, monkeypatch):
+    monkeypatch.setattr(pace, "LIMIT", 60.0)  # on a machine that does other things too
+    client.send(json.dumps({"start": {"rate": 16_000, "person": 0}}))
+    assert client.words("started")
+    for i in range(60):
+        client.send(picture(i / 30, i))
+        sound = np.zeros(534, "<i2").tobytes()
+        client.send(bytes([SOUND]) + struct.pack("<d", i / 30) + sound)
+
+    def frame(seconds):
+        client.line.settimeout(seconds)
+        while True:
+            code, content = client.receive()
+            if code == 2:
+                return struct.unpack_from("<d", content)[0]
+
+    shown = [frame(60) for _ in range(UNSHOWN)]
+    assert shown == sorted(shown)
+    with pytest.raises(TimeoutError):
+        frame(1.0)
+    client.file = client.line.makefile("rb")  # one that timed out reads no more
+    client.send(json.dumps({"shown": shown[0]}))
+    assert frame(60) > shown[-1]
+
+
 def test_an_interrupt_ends_the_command(weights):
     words = ["-m", "mfr.live", "--no-browser", "--port", "0", "--weights", str(weights)]
     quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": ROOT}
     with subprocess.Popen([sys.executable, *words], **quiet) as command:
+        assert command.stdout.readline().startswith("pace ")
         address = command.stdout.readline().split()[-1]
         token, port = address.split("/")[3], int(address.split(":")[2].split("/")[0])
         client = Client(types.SimpleNamespace(token=token, server_port=port))

@@ -43,7 +43,8 @@ def test_sound_lies_where_its_times_say():
     sound, line = noise(8_000), SoundLine(8_000)
     line.take(sound[:1000], at=0.0)
     line.take(sound[800:2000], at=0.1)  # a fifth of it came before
-    line.take(sound[2000:2400], at=0.251)  # a clock that is 1 ms off
+    line.take(sound[2000:2200], at=0.251)  # a clock that is 1 ms slow
+    line.take(sound[2200:2400], at=0.274)  # and 1 ms fast
     line.take(sound[2000:2400], at=0.25)  # once more
     line.take(sound[4000:], at=0.5)  # what lay between was lost
     there = np.concatenate(line.parts)

@@ -156,6 +156,17 @@ def test_samples_are_counted_from_the_portrait(relative, generator):
     assert not torch.allclose(free[:, 0], cond.reference)
 
 
+def test_a_clip_that_is_not_held_whole_gets_the_same_response(generator):
+    model = fitted(replace(SMALL, past=7, smoother=False, sample_steps=4), generator).double()
+    cond = condition(generator, clips=1, frames=173).to(torch.float64)
+    found = [
+        model.sample(cond, 2, torch.Generator().manual_seed(3), at_once=sizes)
+        for sizes in ((99, 99), (2, 3))  # windows held whole, windows at a time
+    ]
+    torch.testing.assert_close(found[1].double(), found[0].double(), rtol=1e-4, atol=1e-4)
+    assert torch.allclose(found[1][:, 0].double(), cond.reference)
+
+
 def test_the_config_says_how_many_steps_how_much_noise_and_guidance(generator, monkeypatch):
     model = fitted(replace(SMALL, sample_steps=3, sample_eta=0.3, guidance=2.0), generator)
     seen = {}
@@ -217,3 +228,5 @@ def test_eventful_moments_are_those_in_which_something_happens():
     assert moments[0] == 0 and 11 <= moments[1] < 14 and 30 <= moments[2] < 33
     assert 40 <= moments[3] < 44
     assert eventful(motion[:3], 8).tolist() == [0, 1, 2]
+    long = motion.repeat_interleave(400, 0)  # of which every fifth frame is looked at
+    assert [moment // 400 for moment in eventful(long, 4).tolist()] == moments

@@ -127,7 +127,7 @@ def test_the_papers_own_pipeline_runs_on_official_files(folder, tmp_path, capsys
     assert coeff.shape == (FRAMES, 257) and params[1].tolist() == [256, 256, 1, 128, 128]
     for still in (coefficients.ID, coefficients.TEX, coefficients.GAMMA):
         torch.testing.assert_close(torch.from_numpy(coeff[:1, still]), own[:, still])
-    windows = pipeline.window_coefficients(torch.from_numpy(coefficients.to_motion(coeff)), 27)
+    windows = window_coefficients(torch.from_numpy(coefficients.to_motion(coeff)), 27)
     renderer = networks["renderer"]
     frame = renderer(renderer.encode(face), windows[:1])[0].permute(1, 2, 0)
     shown = media.read_video(tmp_path / "out" / "positive_0.mp4")
@@ -185,7 +185,7 @@ def test_a_motion_for_another_recogniser_says_how_to_train_one(folder, tmp_path,
 def test_the_command_that_it_says_trains_a_motion_that_samples(
     folder, vico_folder, tmp_path, capsys, monkeypatch
 ):
-    monkeypatch.setattr(pipeline, "WEIGHTS", folder / "w128")
+    monkeypatch.setattr(pipeline.loading, "WEIGHTS", folder / "w128")
     given = ["--identity", f"vggface2={folder / 'vggface2.pt'}"]
     words = ["--data", str(vico_folder), "--run", str(tmp_path / "run"), "--device", "cpu"]
     tiny = [

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mfr import config
-from mfr.files.whole import atomic, command, existing
+from mfr.files.whole import atomic, command, existing, sweep
 from mfr.training import checkpoint
 
 
@@ -110,6 +110,20 @@ def test_a_finished_write_replaces_and_makes_its_folder(tmp_path):
         assert temporary.suffix == ".txt"
         temporary.write_text("whole")
     assert (tmp_path / "new" / "a.txt").read_text() == "whole"
+
+
+def test_what_killed_writers_left_is_swept_and_nothing_else(tmp_path):
+    kept = {"a.txt", "b.txt", ".b.txt", ".hidden.pt"}
+    for name in kept:
+        (tmp_path / name).write_text("whole")
+    writers = [atomic(tmp_path / f"{name}.txt") for name in ("a", "b", "a.b")]
+    for writer in writers:
+        writer.__enter__().write_text("half")  # and does not come back
+    sweep(tmp_path, "b")
+    assert {path.name for path in tmp_path.iterdir() if "partial" not in path.name} == kept
+    assert len(list(tmp_path.iterdir())) == len(kept) + 2
+    sweep(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == kept
 
 
 @pytest.mark.parametrize(

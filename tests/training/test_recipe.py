@@ -5,7 +5,7 @@ import json
 import pytest
 
 from mfr.config import STAGES
-from mfr.training import checkpoint, recipe
+from mfr.training import checkpoint, recipe, watching
 
 
 def test_the_plan_names_every_row_and_writes_nothing(tmp_path, capsys):
@@ -58,6 +58,8 @@ def test_the_recipe_makes_every_file_from_nothing(tmp_path):
     for stage in STAGES:
         assert checkpoint.load(tmp_path / "weights" / f"{stage}.pt", stage)["step"] == 2
         assert f"| `{stage}.pt` | `python train_mfr.py {stage} " in table
+        curve = watching.read_log(tmp_path / "weights" / "logs" / f"{stage}.jsonl")
+        assert [entry["step"] for entry in curve] == [0, 1, 2] and curve[0]["data"]
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("*.pt")}
     recipe.cook(str(tmp_path), trial=True)
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("*.pt")}

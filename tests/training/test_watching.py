@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from mfr import config
 from mfr.training import watching
 
 
@@ -57,6 +58,34 @@ def curve(*values):
 def test_what_looks_wrong_is_said(history, word):
     said = watching.advice(history, 250 if len(history) == 2 else 1000)
     assert (word in said) if word else said == ""
+
+
+def run_of(curve, data="data/x: 7 clips", **changes):
+    r"""Log entries of a run whose held-out loss is a curve over steps 0, 100, ..."""
+    first = watching.beginning(curve[0], config.preset("identity", **changes), data)
+    return [first] + [{"step": 100 * i, "held_out": x} for i, x in enumerate(curve) if i]
+
+
+@pytest.mark.parametrize(
+    "entries, word",
+    [
+        (run_of([9.0, 5.0, 3.0, 3.4]), ""),
+        (run_of([9.0, 5.0, 3.0, 3.5]), "3.5000; the bundled weights had 3.0000 at this step"),
+        (run_of([9.0, 5.0, 3.0, 3.5], seed=4, data="else/where: 7 clips"), "3.5000"),
+        (run_of([9.0, 5.0, 3.0, 3.5], data="data/x: 8 clips"), ""),
+        (run_of([9.0, 5.0, 3.0, 3.5], width=7), ""),
+        (run_of([9.0, 9.0]), ""),  # too early
+        ([{"step": 300, "held_out": 9.0}], ""),  # of an older log: nobody knows what it was
+    ],
+)
+def test_a_run_off_the_expected_curve_is_told(entries, word, tmp_path):
+    expected = run_of([9.0, 4.0, 3.5])
+    expected[-1]["step"], expected[-1]["held_out"] = 500, 2.0  # 3.0 at step 300
+    watching.write_log(tmp_path / "log.jsonl", expected)
+    said = watching.astray(entries, watching.read_log(tmp_path / "log.jsonl"))
+    assert (word in said) if word else said == ""
+    assert watching.astray(entries, []) == ""
+    assert watching.astray(entries, expected[1:]) == ""  # an older log there
 
 
 def test_progress_tells_rate_time_left_and_what_is_judged():

@@ -205,8 +205,10 @@ def loss(
     power=2,
     wanted="noise",
     told=0,
+    each=True,
 ):
-    t = torch.randint(low, self.T + high, (len(x_0),), generator=generator)
+    t = torch.randint(low, self.T + high, (len(x_0) if each else 1,), generator=generator)
+    t = t.expand(len(x_0))
     noise = torch.randn(x_0.shape, generator=generator).to(x_0)
     a = self.alphas_cumprod[t].view(-1, 1, 1)
     eps = eps_model(a.sqrt() * x_0 + (1 - a).sqrt() * noise, t + told, cond)
@@ -260,7 +262,9 @@ NOISE_LOSS = Exercise(
     "mfr.motion.diffusion:GaussianDiffusion.noise_loss",
     "04_predicting_noise.md#equation-3-the-loss",
     TESTS,
-    SELF + " Draw t and the noise with the generator. by_quartile and weights may stay unused.",
+    SELF
+    + " Draw with the generator, t first and then the noise. cond may be None or have no mask. "
+    "by_quartile and weights may stay unused.",
     [
         loss_case("a model that names the noise exactly", 0.0, "nothing is left of the error"),
         loss_case(
@@ -293,6 +297,7 @@ NOISE_LOSS = Exercise(
         Slip("t is drawn from 0..T-1", partial(loss, low=0, high=0)),
         Slip("t is drawn from 1..T-1: randint leaves the upper end out", partial(loss, high=0)),
         Slip("t is drawn from 0..T", partial(loss, low=0)),
+        Slip("one t is drawn for the whole batch, not one a clip", partial(loss, each=False)),
         Slip("the mask is not looked at", partial(loss, reduce="nothing masked")),
         Slip(
             "masked frames count 0, but still count in the number that is divided by",
@@ -305,9 +310,12 @@ NOISE_LOSS = Exercise(
 # ---- Eq. 4 ----
 
 
-def mean(self, x_t, t, eps, root=True, divisor="noise", share="beta", shift=0, sign=-1):
+def mean(
+    self, x_t, t, eps, root=True, divisor="noise", share="beta", shift=0, sign=-1, bar_shift=0
+):
     t = t + shift
-    alpha, bar = (x[t].view(-1, 1, 1).to(x_t) for x in (self.alphas, self.alphas_cumprod))
+    alpha = self.alphas[t].view(-1, 1, 1).to(x_t)
+    bar = self.alphas_cumprod[t + bar_shift].view(-1, 1, 1).to(x_t)
     part = {"beta": 1 - alpha, "root": (1 - alpha).sqrt(), "bar": 1 - bar}[share]
     below = {"noise": (1 - bar).sqrt(), "variance": 1 - bar, "own": (1 - alpha).sqrt()}[divisor]
     scale = {True: alpha.sqrt(), False: alpha, "none": 1.0, "bar": bar.sqrt()}[root]
@@ -360,6 +368,10 @@ P_MEAN = Exercise(
             partial(mean, share="bar"),
         ),
         Slip("the table is read at t - 1", partial(mean, shift=-1)),
+        Slip(
+            "bar alpha is read at t - 1, alpha at t: at t = 1 it divides by 0",
+            partial(mean, bar_shift=-1),
+        ),
         Slip("the noise is added and not subtracted", partial(mean, sign=1)),
     ],
 )

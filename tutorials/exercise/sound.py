@@ -88,6 +88,10 @@ DELTA = Exercise(
             "zeros stand beyond the edges, not the first and the last frame again",
             partial(slopes, edges="constant"),
         ),
+        Slip(
+            "the frames are mirrored at the edges, not the first and the last one repeated",
+            partial(slopes, edges="reflect"),
+        ),
     ],
 )
 

@@ -1,6 +1,6 @@
 r"""A contact sheet of synthetic people: one row a person, one column an expression or a pose.
 
-python -m data_tools.synthetic.sheet --out people.png --seed 0
+python -m data_tools.synthetic.picture.sheet --out people.png --seed 0
 """
 
 import argparse

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from mfr.files.whole import atomic, existing
+from mfr.files.whole import existing
 from mfr.training import checkpoint
 
 FORMAT = "mfr-net segmenter 1"
@@ -102,8 +102,7 @@ def repaired(painter, segmenter):
 def save(path, segmenter):
     r"""Write a segmenter.pt whole or not at all."""
     content = {"format": FORMAT, "width": segmenter.width, "model": segmenter.state_dict()}
-    with atomic(path) as temporary:
-        torch.save(content, temporary)
+    checkpoint.write(path, content)
 
 
 def load(path):

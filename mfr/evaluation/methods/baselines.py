@@ -18,7 +18,7 @@ from torch import nn
 from mfr.config import AUDIO_DIM, COEFFICIENT_DIM
 from mfr.evaluation.methods.recurrent import NETWORKS
 from mfr.face.coefficients import Statistics
-from mfr.files.whole import atomic, existing
+from mfr.files.whole import existing
 from mfr.training import checkpoint
 
 FORMAT = "mfr-net baseline 1"
@@ -101,8 +101,7 @@ def save(path, baseline, **more):
         "model": baseline.state_dict(),
         **more,
     }
-    with atomic(path) as temporary:
-        torch.save(content, temporary)
+    checkpoint.write(path, content)
 
 
 def load(path, device="cpu"):

@@ -48,9 +48,9 @@ RESPONSE = [
 ]
 DISTANCE_CAPTION = "**The paper's tables 1 and 4**: feature distance (FD), identity, liveliness."
 RESPONSE_CAPTION = (
-    "**Ours**: energy score and spread over the oracle's (1 is best), attitude recognised, centre "
-    "of the answer after a phrase ends, size of nods against the person's, speed at window borders "
-    "over elsewhere."
+    "**Further measures**: energy score and spread over the oracle's (1 is best), attitude "
+    "recognised, middle of the response after a phrase ends, size of nods against the person's, "
+    "speed at window borders over elsewhere."
 )
 PATTERNS = (
     "Above: responses to one clip of each attitude, the oracle's middle 80 % shaded, ends of the "
@@ -125,9 +125,9 @@ def readme_part(table_csv, record, folder, pictures=()):
     text = (
         f"Data `{record['data']['folder']}`, {sets} clips, mean over {record['samples']} "
         f"responses a clip, seed {record['seed']}. The oracle is the synthetic world itself "
-        "answering again; who comes near its row answers as people do there, and FD below it "
-        "only means moving less. Bold: the best of the trained methods. D_ood: listeners whom "
-        "training never saw. "
+        "responding again, so a method near its row responds as people do there. An FD below "
+        "its only means moving less. Bold: the best of the trained methods. D_ood: listeners "
+        "whom training never saw. "
     )
     text += (
         "[Every table, its errors and what they say of the paper's claims]"

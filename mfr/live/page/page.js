@@ -76,9 +76,13 @@ function told(words) {
 
 async function show(data) {
   const number = new DataView(data).getFloat64(0, true);   // the moment that is answered [s]
-  const picture = await createImageBitmap(new Blob([data.slice(8)], { type: "image/jpeg" }));
-  pen.drawImage(picture, 0, 0, 256, 256);
-  picture.close();
+  try {
+    const picture = await createImageBitmap(new Blob([data.slice(8)], { type: "image/jpeg" }));
+    pen.drawImage(picture, 0, 0, 256, 256);
+    picture.close();
+  } finally {
+    order({ shown: number });   // the server sends no more than a few ahead of this
+  }
   if (!page.audio) return;
   const now = performance.now();
   page.shown.push(now);
@@ -301,7 +305,7 @@ for (const button of document.querySelectorAll("[data-attitude]")) {
 }
 for (const name of ["head", "expression"]) {
   $(name).oninput = () => {
-    $(name).nextElementSibling.value = Number($(name).value).toFixed(1);
+    $(name).nextElementSibling.value = `× ${Number($(name).value).toFixed(1)}`;
     order({ [name]: $(name).value });
   };
 }
