@@ -545,8 +545,8 @@ MUTANTS = {
                 "test_eq1_loop_visits_every_t_once_and_falls",
             ),
             (
-                "eps_scale, self.chain_variance[t].sqrt(), zero",
-                "eps_scale, self.chain_variance[t], zero",
+                "std = self.chain_variance[t].sqrt()",
+                "std = self.chain_variance[t]",
                 "test_eq1_constant_variances_bracket_the_true_one",
             ),
             (
@@ -1400,8 +1400,8 @@ MUTANTS = {
                 "test_vector_has_length_one",
             ),
             (
-                "(F.avg_pool2d(images[FACE], 2) * 4 - 2) * self.oval",
-                "F.avg_pool2d(images[FACE], 2) * 4 - 2",
+                "(F.avg_pool2d(faces, 2) * 4 - 2) * self.oval",
+                "F.avg_pool2d(faces, 2) * 4 - 2",
                 "test_vector_does_not_see_the_wall",
             ),
             (

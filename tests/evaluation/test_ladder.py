@@ -1,4 +1,4 @@
-r"""The ladder's rows and what is said of them; its training and drawing are others' and tested there.
+r"""The ladder's rows and what is said of them; training and drawing are tested elsewhere.
 
 Oracles: the two presets, which are its ends; errors worked out by hand.
 """

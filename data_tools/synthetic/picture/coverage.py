@@ -110,7 +110,7 @@ def weights(corners, column, row):
     r"""Perspective-correct weights of a triangle's corners at a place of the frame.
 
     Corners (n, 3, 3) column, row, depth; column and row (n,) [pixels] -> (n, 3), summing to 1, and
-    depth (n,) [dm]. A triangle that is seen from its edge has no inside: there all three count alike.
+    depth (n,) [dm]. A triangle seen from its edge has no inside: there all three count alike.
     """
     x0, x1, x2 = (corners[:, :, 0] - column[:, None]).unbind(1)
     y0, y1, y2 = (corners[:, :, 1] - row[:, None]).unbind(1)
