@@ -35,15 +35,20 @@ SYNTHETIC = "-m data_tools.make_synthetic --out {out}/data/"
 TRAIN = "train_mfr.py "
 ROWS = (
     # data: nobody of one seed is met in a set of another
+    Row("data/small", SYNTHETIC + "small --size small --no-video --stills 16 --randomise"),
     Row("data/faces", SYNTHETIC + "faces --size faces --seed 7 --no-video --stills 24"),
     Row("data/town", SYNTHETIC + "town --size town --seed 2 --no-video --stills 4 --randomise"),
     Row("data/hall", SYNTHETIC + "hall --size hall --seed 11", hours=0.1),
     Row("data/cutouts", "-m data_tools.make_cutouts --people 300 --out {out}/data/cutouts"),
-    # networks
+    # networks; 6,000 people at once are too many to begin with
+    Row(
+        "runs/few",
+        TRAIN + "identity --data {out}/data/small --run {out}/runs/few --steps 1200",
+    ),
     Row(
         "runs/identity",
-        TRAIN + "identity --data {out}/data/town --run {out}/runs/identity --steps 2500 "
-        "--precision bfloat16",
+        TRAIN + "identity --data {out}/data/town --run {out}/runs/identity --steps 1500 "
+        "--start {out}/runs/few/identity.pt --learning-rate 1.5e-3 --precision bfloat16",
     ),
     Row(
         "runs/reconstruction",
@@ -52,9 +57,9 @@ ROWS = (
     ),
     Row(
         "runs/motion",
-        TRAIN + "motion --data {out}/data/hall --run {out}/runs/motion --steps 4000 "
-        "--learning-rate 1e-3 --precision bfloat16 --speaker-noise 0.5 --listener-noise 1",
-        hours=0.7,
+        TRAIN + "motion --data {out}/data/hall --run {out}/runs/motion --steps 3000 "
+        "--learning-rate 1e-3 --precision bfloat16 --speaker-noise 0.5 --listener-noise 0.5",
+        hours=0.6,
         needs=("runs/identity/identity.pt",),
     ),
     Row(
