@@ -62,17 +62,13 @@ def test_flash_and_click_stay_within_a_frame_at_every_rate_and_if_one_begins_lat
     fps, path = float(Fraction(rate)), tmp_path / "a.mp4"
     flash = round(1.2 * fps)
     at, delay = flash / fps, {track: 0.4 * (late == track) for track in ("picture", "sound")}
-    pictures = b"".join(flat(255 * (i >= flash), (32, 48, 3)) for i in range(round(2 * fps)))
+    pictures = [flat(255 * (i >= flash), (32, 48, 3)) for i in range(round(2 * fps))]
     sound = np.zeros((32000, 1))
     sound[round(16000 * at) : round(16000 * at) + 40] = 0.9
-    media.write_sound(tmp_path / "a.wav", sound, 16000)
-    raw = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", "48x32", "-r", rate)
-    shifts = [("-itsoffset", delay[track]) for track in ("picture", "sound")]
-    encoder = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac")
-    inputs = (*shifts[0], *raw, "-i", "-", *shifts[1], "-i", tmp_path / "a.wav")
-    command = ffmpeg("-v", "error", *inputs, *encoder, path)
-    command.remove("-nostdin")
-    subprocess.run(command, input=pictures, check=True)
+    media.write_video(tmp_path / "even.mp4", pictures, Fraction(rate), sound, 16000)
+    inputs = [("-itsoffset", seconds, "-i", tmp_path / "even.mp4") for seconds in delay.values()]
+    streams = ("-map", "0:v", "-map", "1:a", "-c", "copy")
+    subprocess.run(ffmpeg("-v", "error", *inputs[0], *inputs[1], *streams, path), check=True)
     light = np.array([frame.mean() for frame in media.stream_video(path, size=32)])
     heard, hertz = media.read_sound(path)
     seen = np.argmax(light > 128) / 30
