@@ -48,7 +48,8 @@ def test_who_stops_taking_stops_the_thread():
             closed.set()
 
     before = threading.active_count()
-    endless = ahead(items(), 2)
+    source = items()  # who still knows it does not keep it open
+    endless = ahead(source, 2)
     next(endless)
     endless.close()
     assert closed.is_set() and threading.active_count() == before
