@@ -4,10 +4,10 @@ r"""The ladder from the paper's letter to ours: one addition a row, equal data, 
     python -m tests.benchmarks.bench_ladder --data data/hall --out out/ladder --steps 4000
     python -m tests.benchmarks.bench_ladder --data data/hall --out out/ladder --rows letter "+ past"
 
-Every row keeps all that the rows above it added, and is trained anew from nothing at the small
-preset's width and learning rate. A row that is trained is not trained again, one that was cut short
-goes on, and so do the draws: the same command after a kill takes up where it was. Written are
-OUT/ladder.md and OUT/ladder.csv, after every row.
+Every row keeps all that the rows above it added, and is trained anew from nothing, at the small
+preset's width and learning rate unless told otherwise. A row that is trained is not trained again,
+one that was cut short goes on, and so do the draws: the same command after a kill takes up where
+it was. Written are OUT/ladder.md and OUT/ladder.csv, after every row.
 """
 
 import argparse
@@ -230,6 +230,7 @@ def main(arguments=None):
         "width": options.width,
         "feedforward": 4 * options.width,
         "batch_size": options.batch_size,
+        "learning_rate": options.learning_rate,
         "precision": options.precision,
     }
     ladder = configs(**common)
@@ -274,6 +275,7 @@ def parser():
     )
     top.add_argument("--width", type=int, default=MotionConfig().width, help="(%(default)s)")
     top.add_argument("--batch-size", type=int, default=MotionConfig().batch_size)
+    top.add_argument("--learning-rate", type=float, default=MotionConfig().learning_rate)
     top.add_argument("--precision", default="float32", help="float32 | bfloat16 (%(default)s)")
     return top
 
