@@ -257,7 +257,7 @@ class System:
         motion = self._through(motion, portrait.params)
         moments = torch.arange(len(motion)) if moments is None else torch.as_tensor(moments)
         for numbers in moments.split(self.choice.batch):
-            part = torch.stack([self._window(motion, number) for number in numbers.tolist()])
+            part = window_coefficients(motion, self.renderer.config.window, numbers)
             with self._precision():
                 images = self.renderer(portrait.encoded, part.to(self.device))
             yield from _pixels(images.float())
@@ -267,12 +267,6 @@ class System:
         if self.choice.precision == "float32":
             return nullcontext()
         return torch.autocast(self.device.type, choices.PRECISIONS[self.choice.precision])
-
-    def _window(self, motion, number):
-        """(window, 70) coefficients around one frame of (L, 70)."""
-        size = self.renderer.config.window
-        first = max(0, number - size // 2)
-        return window_coefficients(motion[first : number + size // 2 + 1], size)[number - first]
 
 
 def _pixels(images):

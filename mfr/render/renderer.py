@@ -70,7 +70,7 @@ class Rendered(NamedTuple):
     flow: Tensor  # (B, 2, 128, 128): target pixel -> portrait pixel, in halves of the frame
 
 
-def window_coefficients(coefficients, window):
+def window_coefficients(coefficients, window, numbers=None):
     r"""The frames around each frame, the ends repeated.
 
     Paper: Sec. 3.3; PIRenderer [36] feeds such windows.
@@ -78,9 +78,10 @@ def window_coefficients(coefficients, window):
     Args:
         coefficients: (L, 70).
         window: odd number of frames.
+        numbers: int64 (N,) on the host, which frames; None for all, N = L.
 
     Returns:
-        (L, window, 70).
+        (N, window, 70).
 
     Raises:
         ValueError: the window is even or not positive.
@@ -88,8 +89,9 @@ def window_coefficients(coefficients, window):
     if window < 1 or window % 2 == 0:
         raise ValueError(f"window {window} is not allowed; an odd number >= 1 is")
     length = len(coefficients)
-    offsets = torch.arange(window) - window // 2
-    return coefficients[(torch.arange(length)[:, None] + offsets).clamp(0, length - 1)]
+    numbers = torch.arange(length) if numbers is None else numbers
+    places = numbers[:, None] + torch.arange(window) - window // 2
+    return coefficients[places.clamp(0, length - 1).to(coefficients.device)]
 
 
 class Encoder(nn.Module):

@@ -17,6 +17,7 @@ class MotionStage(Stage):
     held_out_windows = 512
     # draws for a few held-out clips are judged too: Eq. 3's loss rises before they worsen
     judged_clips, judged_frames, judged_draws, judged_steps = 8, 120, 4, 10
+    drawn = ()  # of the clips judged last, in order: draws (K, L, 70) and the truth (L, 70)
     score = None  # of draws (K, L, 70), the truth (L, 70) and the units (70,): the energy score
     expect = "loss about 1 at step 0 (the output starts at zero; noise and motion have variance 1)"
 
@@ -70,17 +71,14 @@ class MotionStage(Stage):
             return {}
         generator, units = torch.Generator(self.device).manual_seed(1), network.listener.std.cpu()
         scores = []
+        self.drawn = []
         for clip in range(min(self.judged_clips, len(self.held.clips))):
-            draws, truth = self.answers(network, clip, generator)
+            truth, cond = self.held.opening(clip, self.judged_frames)
+            steps = min(self.judged_steps, self.config.T)
+            draws = network.sample(cond.to(self.device), self.judged_draws, generator, steps).cpu()
+            self.drawn.append((draws, truth))
             scores.append(self.score(*(x.numpy() for x in (draws, truth, units))))
         return {"energy": sum(scores) / len(scores)}
-
-    def answers(self, network, clip, generator):
-        r"""A few draws for a held-out clip, (K, L, 70), and the truth, (L, 70), on the host."""
-        truth, cond = self.held.opening(clip, self.judged_frames)
-        steps = min(self.judged_steps, self.config.T)
-        draws = network.sample(cond.to(self.device), self.judged_draws, generator, steps)
-        return draws.cpu(), truth
 
     def held_out_loss(self, network):
         r"""noise_loss on fixed held-out windows, steps and noise."""

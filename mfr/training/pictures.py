@@ -94,29 +94,30 @@ def squares(stage, network):
 
 
 def tracks(stage, network):
-    r"""Pitch, yaw and the liveliest number of the face in a held-out clip of each attitude.
+    r"""Pitch, yaw and the liveliest number of the face in a judged clip of each attitude.
 
-    An Image: the truth black, draws in colours.
+    An Image: the truth black, the draws that were judged in colours.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    held = stage.held
-    there = held.attitude.sum(0).nonzero()[:, 0].tolist()
-    clips = [(ATTITUDES[i], int(held.attitude[:, i].argmax())) for i in there] or [("", 0)]
+    attitudes = stage.held.attitude[: len(stage.drawn)]
+    if not len(attitudes):
+        return None
+    there = attitudes.sum(0).nonzero()[:, 0].tolist()
+    clips = [(ATTITUDES[i], int(attitudes[:, i].argmax())) for i in there] or [("", 0)]
     face = MOTION_EXP.start + int(network.listener.std[MOTION_EXP].argmax())
     rows = {"pitch [rad]": 0, "yaw [rad]": 1, f"face {face - MOTION_EXP.start}": face}
-    generator = torch.Generator(stage.device).manual_seed(2)
     figure = Figure(figsize=(3.2 * len(clips), 5), layout="constrained")
     axes = figure.subplots(len(rows), len(clips), squeeze=False, sharex=True, sharey="row")
     for column, (attitude, clip) in zip(axes.T, clips):
-        draws, truth = stage.answers(network, clip, generator)
+        draws, truth = stage.drawn[clip]
         seconds = np.arange(len(truth)) / FPS
         for axis, place in zip(column, rows.values()):
             axis.plot(seconds, draws[..., place].T, linewidth=1, alpha=0.8)
             axis.plot(seconds, truth[:, place], color="black", linewidth=1.5)
             axis.tick_params(labelsize=7)
-        column[0].set_title(attitude, fontsize=9)
+        column[0].set_title(f"{attitude}, truth in black", fontsize=9)
         column[-1].set_xlabel("s", fontsize=8)
     for axis, name in zip(axes[:, 0], rows):
         axis.set_ylabel(name, fontsize=8)

@@ -409,6 +409,8 @@ def test_windows_repeat_the_ends(generator):
     for i in range(7):
         for k in range(5):
             assert torch.equal(found[i, k], motion[min(max(i + k - 2, 0), 6)])
+    numbers = torch.tensor([6, 0, 3])
+    assert torch.equal(window_coefficients(motion, 5, numbers), found[numbers])
 
 
 @pytest.mark.parametrize("window", [0, 4, -3])

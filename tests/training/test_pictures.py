@@ -50,6 +50,12 @@ def build(stage, folder):
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_picture_is_written_whole_and_no_chance_is_used_up(stage, folders, tmp_path):
     built = build(stage, folders(stage))
+    if stage == "motion":
+        pictures.draw(built, built.network, tmp_path / "out" / "none.png")  # nothing is judged yet
+        assert not (tmp_path / "out").exists()
+        generator = torch.Generator().manual_seed(0)
+        made = torch.randn(2, 4, 11, 70, generator=generator)
+        built.drawn = [(clip[1:], clip[0]) for clip in made]
     before = torch.get_rng_state()
     with torch.no_grad():
         for name in ("one.png", "two.png"):
