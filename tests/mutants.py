@@ -1170,8 +1170,8 @@ MUTANTS = {
                 "test_relief_makes_a_nose_move_more_in_a_turn",
             ),
             (
-                "(torch.arange(length)[:, None] + offsets).clamp(0, length - 1)",
-                "((torch.arange(length)[:, None] + offsets) % length)",
+                "places.clamp(0, length - 1)",
+                "(places % length)",
                 "test_windows_repeat_the_ends",
             ),
             (

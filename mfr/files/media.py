@@ -352,10 +352,10 @@ def add_sound(path, sound, sample_rate):
         wav = Path(folder) / "sound.wav"
         write_sound(wav, sound, sample_rate)
         copied = ("-c:v", "copy", "-movflags", "+faststart", "-c:a", "aac")
-        command = _ffmpeg("-v", "error", "-y", "-i", path, "-i", wav, *copied, temporary)
+        command = ffmpeg("-v", "error", "-y", "-i", path, "-i", wav, *copied, temporary)
         run = subprocess.run(command, capture_output=True, text=True, errors="replace", **APART)
         if run.returncode != 0:
-            raise OSError(f"{path}: cannot be written ({_last_line(run.stderr)})")
+            raise OSError(f"{path}: cannot be written ({last_line(run.stderr)})")
 
 
 def _encoder(path, quality):

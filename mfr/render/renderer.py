@@ -71,17 +71,10 @@ class Rendered(NamedTuple):
 
 
 def window_coefficients(coefficients, window, numbers=None):
-    r"""The frames around each frame, the ends repeated.
+    r"""The frames around each frame, the ends repeated, as PIRenderer [36] feeds them (Sec. 3.3).
 
-    Paper: Sec. 3.3; PIRenderer [36] feeds such windows.
-
-    Args:
-        coefficients: (L, 70).
-        window: odd number of frames.
-        numbers: int64 (N,) on the host, which frames; None for all, N = L.
-
-    Returns:
-        (N, window, 70).
+    Coefficients (L, 70), window an odd number of frames -> (N, window, 70), for the frames
+    `numbers`, int64 (N,) on the host; None for all, N = L.
 
     Raises:
         ValueError: the window is even or not positive.

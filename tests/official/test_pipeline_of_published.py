@@ -25,7 +25,7 @@ from mfr.motion.model import MotionModel
 from mfr.official.pirenderer import PIRenderer
 from mfr.official.pirenderer_adapter import PIRendererAdapter
 from mfr.render.losses import perceptual_loss, style_loss
-from mfr.render.renderer import Renderer
+from mfr.render.renderer import Renderer, window_coefficients
 from mfr.training import checkpoint
 from mfr.training.renderer import RendererStage
 
