@@ -155,7 +155,7 @@ def squares_of_weights(weights, across, down):
 
     figure, axes = plt.subplots(1, len(weights), figsize=(6.4, 2.4), sharey=True)
     for axis, (title, table) in zip(axes, weights.items()):
-        image = axis.imshow(table, cmap="Blues", vmin=0, vmax=0.5)
+        image = axis.imshow(table.numpy(), cmap="Blues", vmin=0, vmax=0.5)
         axis.set(title=title, xlabel=across)
     axes[0].set_ylabel(down)
     figure.colorbar(image, ax=axes, label="weight", shrink=0.85)
@@ -167,7 +167,7 @@ def row_of_pictures(pictures, names):
 
     figure, axes = plt.subplots(1, len(names), figsize=(1.35 * len(names), 1.7))
     for axis, name, picture in zip(axes, names, pictures):
-        axis.imshow(picture.clamp(0, 1).permute(1, 2, 0))
+        axis.imshow(picture.clamp(0, 1).permute(1, 2, 0).numpy())
         axis.set_title(name)
         axis.axis("off")
     return figure
