@@ -71,17 +71,10 @@ class Rendered(NamedTuple):
 
 
 def window_coefficients(coefficients, window, numbers=None):
-    r"""The frames around each frame, the ends repeated.
+    r"""The frames around each frame, the ends repeated: (L, 70) -> (N, window, 70).
 
-    Paper: Sec. 3.3; PIRenderer [36] feeds such windows.
-
-    Args:
-        coefficients: (L, 70).
-        window: odd number of frames.
-        numbers: int64 (N,) on the host, which frames; None for all, N = L.
-
-    Returns:
-        (N, window, 70).
+    Paper: Sec. 3.3; PIRenderer [36] feeds such windows. The window is an odd number; numbers are
+    those of the frames, int64 (N,) on the host, or None for all.
 
     Raises:
         ValueError: the window is even or not positive.
