@@ -71,10 +71,10 @@ class Rendered(NamedTuple):
 
 
 def window_coefficients(coefficients, window, numbers=None):
-    r"""The frames around each frame, the ends repeated, as PIRenderer [36] feeds them (Sec. 3.3).
+    r"""The frames around each frame, the ends repeated: (L, 70) -> (N, window, 70).
 
-    Coefficients (L, 70), window an odd number of frames -> (N, window, 70), for the frames
-    `numbers`, int64 (N,) on the host; None for all, N = L.
+    Paper: Sec. 3.3; PIRenderer [36] feeds such windows. The window is an odd number; numbers are
+    those of the frames, int64 (N,) on the host, or None for all.
 
     Raises:
         ValueError: the window is even or not positive.
