@@ -28,7 +28,7 @@ from mfr.files.ahead import ahead
 from mfr.files.progress import Progress
 from mfr.files.whole import command
 from mfr.live import avi, film
-from mfr.live.pace import chosen
+from mfr.live.pace import chosen as affordable
 from mfr.motion.model import eventful
 from mfr.pipeline import choices
 from mfr.training.own_network import register
@@ -176,7 +176,7 @@ def listen_live(system, options):
         guidance=options.guidance,
     )
     if options.steps is None:
-        pace = chosen(start)
+        pace = affordable(start)
         print(pace.told(), flush=True)
         live = start(stride=pace.stride, steps=pace.steps)
     else:
